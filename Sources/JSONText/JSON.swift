@@ -40,12 +40,20 @@ public enum JSON: Sendable, Equatable {
     parsing bytes: [UInt8], depthMax: Int = 64, refusesTwins: Bool = false, dialect: JSONScanner.Dialect = .strict
   ) throws(JSONScanner.Flaw) {
     self = try bytes.withUnsafeBufferPointer { bytes throws(JSONScanner.Flaw) in
-      let scanner = JSONScanner(bytes, dialect: dialect)
-      var parser = Parser(scanner: scanner, depthMax: depthMax, refusesTwins: refusesTwins)
-      let value = try parser.value(depth: 0)
-      try parser.scanner.end(after: "value")
+      var scanner = JSONScanner(bytes, dialect: dialect)
+      let value = try JSON(next: &scanner, depthMax: depthMax, refusesTwins: refusesTwins)
+      try scanner.end(after: "value")
       return value
     }
+  }
+
+  /// Reads the value that comes next in a text.
+  ///
+  /// - Throws: ``JSONScanner/Flaw``.
+  public init(next scanner: inout JSONScanner, depthMax: Int, refusesTwins: Bool = false) throws(JSONScanner.Flaw) {
+    var parser = Parser(scanner: scanner, depthMax: depthMax, refusesTwins: refusesTwins)
+    self = try parser.value(depth: 0)
+    scanner = parser.scanner
   }
 
   /// The first member of that name; ``null`` when there is none.

@@ -48,11 +48,12 @@ public protocol SemaphoreService: AnyObject, Sendable {
   ///   semaphores than a set can have, `permission-denied`, `own-set`, `kernel-limit`, `no-such-set` where it is
   ///   removed again and again.
   func makeSemaphoreSet(_ request: SemaphoreSetRequest) throws(LeaseholdError) -> (info: SemaphoreSetInfo, isNew: Bool)
-  /// Changes owner, group or mode.
+  /// Changes owner, group or mode (semctl(2), IPC_SET); `nil` keeps.
   ///
   /// - Throws: As ``semaphoreSet(_:for:)``; `own-set`, `out-of-range` for an owner that does not exist here.
-  func changeSemaphoreSet(_ address: IPCAddress, _ change: SemaphoreSetChange)
-    throws(LeaseholdError) -> SemaphoreSetInfo
+  func changeSemaphoreSet(
+    _ address: IPCAddress, uid: UInt32?, gid: UInt32?, mode: UInt16?, caller: Caller
+  ) throws(LeaseholdError) -> SemaphoreSetInfo
   /// Writes values; every undo of the numbers written is forgotten, as the kernel does.
   ///
   /// Leases stand in the way unless forced; then they are broken, and give nothing back: the answer has their short
@@ -60,9 +61,9 @@ public protocol SemaphoreService: AnyObject, Sendable {
   ///
   /// - Throws: As ``semaphore(_:of:for:)``; `nsems-mismatch` for another number of values, `in-use` for leases
   ///   without `force`, `forbidden` for leases outside the confinement, `own-set`.
-  func writeSemaphores(_ request: SemaphoreWrite, at now: MonotonicInstant) throws(LeaseholdError) -> (
-    info: SemaphoreSetInfo, broken: [String]
-  )
+  func writeSemaphores(
+    _ address: IPCAddress, _ values: SemaphoreValues, force: Bool, caller: Caller, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> (info: SemaphoreSetInfo, broken: [String])
   /// Removes a set; leases and waiters stand in the way unless forced.
   ///
   /// - Throws: As ``semaphoreSet(_:for:)``; `in-use` without `force`, `forbidden` for leases outside the confinement,

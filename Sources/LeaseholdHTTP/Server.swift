@@ -59,25 +59,6 @@ public struct ServerOptions: Sendable {
   public init() {}
 }
 
-/// Why the server could not listen; says where and what to do.
-public struct ServerError: Error, CustomStringConvertible, Sendable {
-  /// One sentence.
-  public let description: String
-  /// True when another process has the address.
-  public let isInUse: Bool
-  /// True when a file that the settings name cannot be used.
-  public var isConfiguration = false
-}
-
-extension ServerError {
-  /// A listener that cannot be opened.
-  init(_ error: ListenError) {
-    var isInUse = false
-    if case .addressInUse = error { isInUse = true }
-    self.init(description: "\(error)", isInUse: isInUse)
-  }
-}
-
 /// The HTTP face of a lock service: all listeners over one handler.
 ///
 /// Life cycle: ``start()``, then ``drain()`` (waiters were sent away by the service, nothing new is accepted), then
@@ -102,8 +83,7 @@ public final class Server: Sendable {
   /// The threads that ask an engine which may block; `nil` for one that answers at once.
   let workers: BlockingPool?
   private let certificate: Certificate?
-  private let watch: HangupWatch
-  private let listeners = Mutex<[HTTPListener]>([])
+  private let listeners: Listeners
   private let phase = Atomic(Phase.opening)
   private let wallOffset = Atomic<Int64>(0)
   private let pulse = Pulse()
@@ -128,17 +108,12 @@ public final class Server: Sendable {
     waits = WaitLog(log, slow: options.slowWait)
     accounts = CallerAccounts(options.limits, connections: options.connections)
     guardian = try Self.makeGuard(options, accounts)
-    certificate = options.tls.map { Certificate(certificate: $0.certificate, key: $0.key) }
+    certificate = options.certificate
     if let defect = certificate?.defect() {
       throw ServerError(
-        description: "the certificate and the key cannot be used together: \(defect)", isInUse: false,
-        isConfiguration: true)
+        description: "the certificate and the key cannot be used together: \(defect)", isConfiguration: true)
     }
-    do {
-      watch = try HangupWatch()
-    } catch {
-      throw ServerError(description: "\(error)", isInUse: false)
-    }
+    listeners = try Listeners()
     wallOffset.store(HostClock.wallOffset(), ordering: .relaxed)
   }
 
@@ -155,7 +130,7 @@ public final class Server: Sendable {
         allowedHosts: Set(options.allowedHosts + (own.map { [$0] } ?? [])), tokens: tokens,
         unixNeedsToken: options.unixNeedsToken)
     } catch {
-      throw ServerError(description: "--token-file: \(error)", isInUse: false, isConfiguration: true)
+      throw ServerError(description: "--token-file: \(error)", isConfiguration: true)
     }
   }
 
@@ -164,27 +139,12 @@ public final class Server: Sendable {
   /// - Throws: ``ServerError`` for an address that cannot be listened on.
   public func start() throws(ServerError) {
     warnOfDescriptors(raiseDescriptorLimit())
-    EarlyAnswers.check(watch, log)
-    let handler = RequestHandler(self)
-    for endpoint in options.endpoints {
-      var listening = ListenerOptions(endpoint)
-      listening.threads = options.threads
-      listening.connectionLimit = options.connections
-      listening.connectionMemoryBytes = options.connectionMemoryBytes
-      listening.idleTimeoutSeconds = Double(options.idleTimeout.nanoseconds) / 1e9
-      listening.firstRequestTimeoutSeconds = Double(options.firstRequestTimeout.nanoseconds) / 1e9
-      listening.maxBodyBytes = options.bodyBytes
-      if case .tcp = endpoint { listening.certificate = certificate }
-      // A daemon that was killed may take a moment to let its port go.
-      listening.bindRetry = .seconds(1)
-      let listener = HTTPListener(listening, watch: watch)
-      do {
-        try listener.start(handler: handler)
-      } catch {
-        stop()
-        throw ServerError(error)
-      }
-      listeners.withLock { $0.append(listener) }
+    EarlyAnswers.check(listeners.watch, log)
+    do throws(ServerError) {
+      try listeners.start(options, certificate, RequestHandler(self))
+    } catch {
+      stop()
+      throw error
     }
     _ = phase.compareExchange(expected: .opening, desired: .listening, ordering: .relaxed)
     let beats = pulse.start(every: options.heartbeat.nanoseconds) { [self] in
@@ -199,7 +159,7 @@ public final class Server: Sendable {
     // Holds without heartbeats would be taken for dead.
     guard !beats else { return }
     stop()
-    throw ServerError(.system(call: "pthread_create", place: "any address", errno: EAGAIN))
+    throw .system("pthread_create", "any address", EAGAIN)
   }
 
   /// Warns where the kernel would refuse connections before the settings do.
@@ -227,33 +187,31 @@ public final class Server: Sendable {
   /// The TCP port in use.
   public var port: UInt16? {
     // Each is asked once: the kernel may refuse now what it told a moment ago, and lazy sequences ask twice.
-    for listener in listeners.withLock(\.self) { if let port = listener.port { return port } }
+    for listener in listeners.all { if let port = listener.port { return port } }
     return nil
   }
 
   /// Requests that are being answered, waiting ones included.
-  public var activeExchanges: Int { listeners.withLock { $0.reduce(0) { $0 + $1.activeExchanges } } }
+  public var activeExchanges: Int { listeners.sum(\.activeExchanges) }
 
   /// Returns true when every listener answers a request of the server's own within `span`; for a watchdog.
   ///
   /// Blocks as long as that, for each listener.
   public func answers(within span: TimeSpan) -> Bool {
-    listeners.withLock(\.self).allSatisfy { $0.answers(within: span.nanoseconds / 1_000_000) }
+    listeners.all.allSatisfy { $0.answers(within: span.nanoseconds / 1_000_000) }
   }
 
   /// Requests that were answered so far.
   public var answeredRequests: UInt64 { counts.total }
 
   /// Open connections.
-  public var connections: Int { listeners.withLock { $0.reduce(0) { $0 + $1.connections } } }
+  public var connections: Int { listeners.sum(\.connections) }
 
   /// Connections that were one too many, for their caller, for the listener, or for the descriptors of the process.
-  var refusedConnections: Int {
-    listeners.withLock { $0.reduce(0) { $0 + $1.refusedConnections } } + AcceptTroubles.turnedAway
-  }
+  var refusedConnections: Int { listeners.sum(\.refusedConnections) + AcceptTroubles.turnedAway }
 
   /// Answers cut off because their peer did not read.
-  var droppedStreams: Int { listeners.withLock { $0.reduce(0) { $0 + $1.droppedStreams } } }
+  var droppedStreams: Int { listeners.sum(\.droppedStreams) }
 
   /// True when every listener is open.
   ///
@@ -269,7 +227,7 @@ public final class Server: Sendable {
   /// Accepts no more connections and ends the open answers; what is in flight goes on.
   public func drain() {
     phase.store(.draining, ordering: .relaxed)
-    for listener in listeners.withLock(\.self) { listener.quiesce() }
+    for listener in listeners.all { listener.quiesce() }
     holds.finishAll()
     events.finishAll()
   }
@@ -278,11 +236,7 @@ public final class Server: Sendable {
   public func stop() {
     phase.store(.draining, ordering: .relaxed)
     pulse.stop()
-    let listeners = listeners.withLock { listeners in
-      defer { listeners = [] }
-      return listeners
-    }
-    for listener in listeners { listener.stop() }
+    listeners.stop()
     workers?.stop()
   }
 

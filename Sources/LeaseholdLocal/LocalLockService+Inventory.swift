@@ -13,11 +13,7 @@ extension LocalLockService {
       let (limits, usage) = (try SemaphoreLimits.current(), try SemaphoreUsage.current())
       // Each set takes one call, so none is made where only their number is asked for.
       let entries = limit > 0 ? try IPCInventory.semaphoreSets() : []
-      var inventory = SemaphoreInventory()
-      inventory.sets = entries.dropFirst(cursor).prefix(limit).map { describe($0.set, $0.status) }
-      inventory.nextCursor = cursor + limit < entries.count ? cursor + limit : nil
-      (inventory.limits, inventory.usage) = (limits, usage)
-      return inventory
+      return SemaphoreInventory(entries, from: cursor, limit: limit, limits, usage) { describe($0.set, $0.status) }
     } catch {
       throw LeaseholdError(
         .internalError, "The kernel does not tell its semaphore sets (\(error.label)).",

@@ -108,12 +108,12 @@ extension LocalLockService {
 
   /// Changes owner, group or mode.
   ///
-  /// - Throws: As ``SemaphoreService/changeSemaphoreSet(_:_:)``.
+  /// - Throws: As ``SemaphoreService/changeSemaphoreSet(_:uid:gid:mode:caller:)``.
   public func changeSemaphoreSet(
-    _ address: IPCAddress, _ change: SemaphoreSetChange
+    _ address: IPCAddress, uid: UInt32?, gid: UInt32?, mode: UInt16?, caller: Caller
   ) throws(LeaseholdError) -> SemaphoreSetInfo {
     let (set, info) = try findForeign(address)
-    try check(info, change.caller, .control)
+    try check(info, caller, .control)
     let moment = moment(HostClock.now())
     // The look comes before, the note after, both in the ledger's mutex: the change moves the time that tells of
     // writes.
@@ -122,14 +122,14 @@ extension LocalLockService {
       defer { ledger.wroteStatus(of: set.id) }
       do throws(Errno) {
         let permissions = try set.status().permissions
-        try set.setPermissions(permissions.with(owner: change.uid, group: change.gid, mode: change.mode))
+        try set.setPermissions(permissions.with(owner: uid, group: gid, mode: mode))
         return nil
       } catch {
         return error
       }
     }
     if let error {
-      if error == .invalidArgument, look(at: set) != nil { throw .unmappedOwner(change) }
+      if error == .invalidArgument, look(at: set) != nil { throw .unmapped(uid == nil ? "gid" : "uid") }
       throw explain(error, address, "change")
     }
     return look(at: set) ?? info
@@ -137,37 +137,37 @@ extension LocalLockService {
 
   /// Writes values.
   ///
-  /// - Throws: As ``SemaphoreService/writeSemaphores(_:at:)``.
+  /// - Throws: As ``SemaphoreService/writeSemaphores(_:_:force:caller:at:)``.
   public func writeSemaphores(
-    _ request: SemaphoreWrite, at now: MonotonicInstant
+    _ address: IPCAddress, _ values: SemaphoreValues, force: Bool, caller: Caller, at now: MonotonicInstant
   ) throws(LeaseholdError) -> (info: SemaphoreSetInfo, broken: [String]) {
     // As natives: SETVAL asks for write permission alone.
-    let (set, info) = try findForeign(request.address, readable: false)
-    try check(info, request.caller, .alter)
+    let (set, info) = try findForeign(address, readable: false)
+    try check(info, caller, .alter)
     let numbers: Range<Int>?
-    switch request.values {
+    switch values {
     case .all(let values):
       guard values.count == info.status.count else {
         throw .otherCount(values.count, info, "give one value for each", errno: "EINVAL")
       }
       numbers = nil
     case .one(let number, _):
-      guard number < info.status.count else { throw .noSuchSemaphore(number, info, request.address) }
+      guard number < info.status.count else { throw .noSuchSemaphore(number, info, address) }
       numbers = number..<number + 1
     }
     let moment = moment(now)
     let broken = try change { ledger throws(LeaseholdError) -> [String] in
       // No lease can come between the look and the write: both are inside the ledger's mutex.
       try ledger.prepareToWrite(
-        numbers.map { [$0] }, of: set.id, count: info.status.count, force: request.force, at: moment)
+        numbers.map { [$0] }, of: set.id, count: info.status.count, force: force, at: moment)
       let refs = ledger.refs(on: numbers, of: set.id)
-      guard refs.isEmpty || request.force else { throw .inUse(info, refs: refs, waiters: 0, "break the leases") }
-      try ledger.checkReach(request.caller, on: numbers, of: set.id)
+      guard refs.isEmpty || force else { throw .inUse(info, refs: refs, waiters: 0, "break the leases") }
+      try ledger.checkReach(caller, on: numbers, of: set.id)
       let broken = ledger.breakLeases(on: numbers, of: set.id, at: moment)
       do throws(Errno) {
-        try write(request.values, to: set)
+        try write(values, to: set)
       } catch {
-        throw explain(error, request.address, "write")
+        throw explain(error, address, "write")
       }
       ledger.wroteValues(of: set.id, numbers)
       return broken
@@ -175,7 +175,7 @@ extension LocalLockService {
     return (info, broken)
   }
 
-  private func write(_ values: SemaphoreWrite.Values, to set: SemaphoreSet) throws(Errno) {
+  private func write(_ values: SemaphoreValues, to set: SemaphoreSet) throws(Errno) {
     switch values {
     case .all(let values): try set.setValues(values)
     case .one(let number, let value): try set.setValue(value, of: number)
@@ -249,9 +249,8 @@ extension SemaphoreSet {
 
 extension LeaseholdError {
   /// A user or group that the kernel does not know here.
-  fileprivate static func unmappedOwner(_ change: SemaphoreSetChange) -> LeaseholdError {
-    let parameter = change.uid == nil ? "gid" : "uid"
-    return LeaseholdError(
+  fileprivate static func unmapped(_ parameter: String) -> LeaseholdError {
+    LeaseholdError(
       .outOfRange, "'\(parameter)' names nobody in this user namespace; see /proc/self/uid_map and gid_map.",
       facts: [("parameter", .text(parameter)), ("errno", .text("EINVAL"))])
   }

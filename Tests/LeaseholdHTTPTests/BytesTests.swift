@@ -73,15 +73,15 @@ import Testing
   }
 
   @Test func aQueueGivesBackWhatWasPutInPiecesOfAnySize() {
-    var queue = StreamQueue()
+    var queue: ArraySlice<UInt8> = []
     var (sent, received): ([UInt8], [UInt8]) = ([], [])
     for round in 0..<500 {
       let piece = (0..<round % 37).map { UInt8(truncatingIfNeeded: $0 &* round) }
-      piece.withUnsafeBytes { queue.append($0) }
+      queue += piece
       sent += piece
       var room = [UInt8](repeating: 0, count: round % 41)
       let count = room.withUnsafeMutableBytes { bytes in
-        bytes.baseAddress.map { queue.read(into: $0, atMost: bytes.count) } ?? 0
+        bytes.baseAddress.map { queue.move(into: $0, atMost: bytes.count) } ?? 0
       }
       received += room[..<count]
     }

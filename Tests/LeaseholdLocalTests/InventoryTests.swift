@@ -17,7 +17,7 @@ import Testing
     _ = try service.take("b", limit: 4)
     let foreign = try SemaphoreSet.create(count: 3, mode: [.ownerReadWrite, .groupRead])
     defer { try? foreign.remove() }
-    let sets = try service.semaphoreSets(from: 0, limit: 1000).sets
+    let sets = try service.semaphoreSets(from: 0, limit: 1000).entries
     #expect(Set(sets.map(\.id)).count == sets.count)
     let bank = try #require(sets.first { $0.id == lease.bank.id })
     #expect(bank.role == .bank(locks: 2, leases: 2))
@@ -41,10 +41,10 @@ import Testing
       var paged: [Int32] = []
       var cursor: Int? = 0
       while let from = cursor, let page = try? service.semaphoreSets(from: from, limit: 3) {
-        paged += page.sets.map(\.id)
+        paged += page.entries.map(\.id)
         cursor = page.nextCursor
       }
-      let all = (try? service.semaphoreSets(from: 0, limit: 100))?.sets.map(\.id) ?? []
+      let all = (try? service.semaphoreSets(from: 0, limit: 100))?.entries.map(\.id) ?? []
       return [paged, all, made.map(\.id)]
     }
     guard let sets else { return }
@@ -55,7 +55,7 @@ import Testing
 
   @Test func limitsAndUseAreTheKernels() throws {
     let inventory = try scene.start().semaphoreSets(from: 1_000_000, limit: 10)
-    #expect(inventory.sets.isEmpty && inventory.nextCursor == nil)
+    #expect(inventory.entries.isEmpty && inventory.nextCursor == nil)
     #expect(try inventory.limits == .current() && inventory.limits.valueMax == 32_767)
     #expect(inventory.usage.sets >= 1 && inventory.usage.semaphores >= 3)
   }
@@ -124,7 +124,7 @@ import Testing
     #expect(error??.code == .permissionDenied)
     #expect(error??.facts.contains { $0.name == "errno" && $0.value == .text("EACCES") } == true)
     let listed = AnotherUser.run {
-      try? service.semaphoreSets(from: 0, limit: 100_000).sets.contains { $0.id == set.id }
+      try? service.semaphoreSets(from: 0, limit: 100_000).entries.contains { $0.id == set.id }
     }
     #expect(listed == .some(true))
   }

@@ -84,7 +84,7 @@ import Testing
     #expect(
       code {
         _ = try service.writeSemaphores(
-          SemaphoreWrite(address: address, values: .one(0, 1), force: true, caller: stranger), at: HostClock.now())
+          address, .one(0, 1), force: true, caller: stranger, at: HostClock.now())
       } == (.permissionDenied, "EACCES"))
     #expect(
       code {
@@ -96,7 +96,7 @@ import Testing
     #expect(
       code {
         _ = try service.changeSemaphoreSet(
-          address, SemaphoreSetChange(uid: nil, gid: nil, mode: 0o666, caller: stranger))
+          address, uid: nil, gid: nil, mode: 0o666, caller: stranger)
       } == (.permissionDenied, "EPERM"))
     #expect(try service.semaphoreSet(address, for: someone).semaphores.map(\.value) == [0])
   }
@@ -106,11 +106,12 @@ import Testing
     let service = try scene.start()
     let set = try SemaphoreSet.create(count: 1, mode: .ownerReadWrite)
     defer { try? set.remove() }
-    let change = SemaphoreSetChange(uid: nil, gid: 7, mode: nil, caller: Self.caller)
-    let info = try service.changeSemaphoreSet(.id(set.id), change).status.permissions
+    let info = try service.changeSemaphoreSet(
+      .id(set.id), uid: nil, gid: 7, mode: nil, caller: Self.caller
+    ).status.permissions
     #expect((info.owner, info.group, info.mode) == (getuid(), 7, .ownerReadWrite))
     let again = try service.changeSemaphoreSet(
-      .id(set.id), SemaphoreSetChange(uid: 9, gid: nil, mode: 0o777, caller: Self.caller)
+      .id(set.id), uid: 9, gid: nil, mode: 0o777, caller: Self.caller
     ).status.permissions
     #expect((again.owner, again.group, again.mode.rawValue, again.creator) == (9, 7, 0o777, getuid()))
   }
@@ -119,9 +120,9 @@ import Testing
     let service = try scene.start()
     let set = try SemaphoreSet.create(count: 3)
     defer { try? set.remove() }
-    func write(_ values: SemaphoreWrite.Values) throws {
+    func write(_ values: SemaphoreValues) throws {
       _ = try service.writeSemaphores(
-        SemaphoreWrite(address: .id(set.id), values: values, force: false, caller: Self.caller), at: HostClock.now())
+        .id(set.id), values, force: false, caller: Self.caller, at: HostClock.now())
     }
     try write(.all([1, 32_767, 0]))
     try write(.one(2, 5))
@@ -142,16 +143,15 @@ import Testing
         code { _ = try service.removeSemaphoreSet(address, force: true, caller: Self.caller, at: HostClock.now()) },
         code {
           _ = try service.writeSemaphores(
-            SemaphoreWrite(address: address, values: .one(0, 0), force: true, caller: Self.caller), at: HostClock.now())
+            address, .one(0, 0), force: true, caller: Self.caller, at: HostClock.now())
         },
         code {
           _ = try service.writeSemaphores(
-            SemaphoreWrite(address: address, values: .all(values.map { _ in 0 }), force: true, caller: Self.caller),
-            at: HostClock.now())
+            address, .all(values.map { _ in 0 }), force: true, caller: Self.caller, at: HostClock.now())
         },
         code {
           _ = try service.changeSemaphoreSet(
-            address, SemaphoreSetChange(uid: nil, gid: nil, mode: 0o666, caller: Self.caller))
+            address, uid: nil, gid: nil, mode: 0o666, caller: Self.caller)
         },
         code {
           _ = try service.operate(

@@ -135,7 +135,7 @@ TARGETS = [
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
-# content type, body, status, code, members; each flaw of JSON and of a form has a row in JSONScalarReaderTests or
+# content type, body, status, code, members; each flaw of JSON and of a form has a row in JSONMemberReaderTests or
 # ArgumentsTests
 BODIES = [
     (JSON, "{", 400, "bad-json", {}),

@@ -119,10 +119,7 @@ extension AcquireRequest {
 // What is wanted of the first lock.
 extension AcquireRequest {
   /// The lock's key.
-  public var key: LockKey {
-    get { want.lock.key }
-    set { want.lock.key = newValue }
-  }
+  public var key: LockKey { want.lock.key }
 
   /// The binding of a native lock; `nil` for an own one.
   public var native: NativeRequest? {

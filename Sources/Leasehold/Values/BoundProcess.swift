@@ -73,38 +73,27 @@ public enum AskedProcess: Hashable, Sendable {
 /// A process that was found, and what its caller calls it.
 ///
 /// One word in each request, as few have one.
-public struct ProcessBinding: Sendable {
-  private final class Found: Sendable {
-    let process: any BoundProcess
-    let name: Int32
-    let cpuTime: TimeSpan?
-    let stopGrace: TimeSpan?
-
-    init(_ process: any BoundProcess, _ name: Int32, _ cpuTime: TimeSpan?, _ stopGrace: TimeSpan?) {
-      (self.process, self.name, self.cpuTime, self.stopGrace) = (process, name, cpuTime, stopGrace)
-    }
-  }
-
-  private var found: Found
-
+public final class ProcessBinding: Sendable {
   /// The process.
-  public var process: any BoundProcess { found.process }
+  public let process: any BoundProcess
   /// Its number in the caller's PID namespace; 0 for the caller itself, -1 for a cgroup.
-  public var name: Int32 { found.name }
+  public let name: Int32
   /// The CPU time that it had used when it was found, with children that it waited for; `nil` where it is not known.
-  public var cpuTime: TimeSpan? { found.cpuTime }
+  public let cpuTime: TimeSpan?
   /// The time from TERM to KILL when it is to be stopped before its lease goes on; `nil` when it is not.
-  public var stopGrace: TimeSpan? {
-    get { found.stopGrace }
-    set { found = Found(process, name, cpuTime, newValue) }
-  }
+  public let stopGrace: TimeSpan?
 
   /// The name of every cgroup.
   public static let cgroup: Int32 = -1
 
   /// Makes a binding.
-  public init(_ process: any BoundProcess, name: Int32, cpuTime: TimeSpan? = nil) {
-    found = Found(process, name, cpuTime, nil)
+  public init(_ process: any BoundProcess, name: Int32, cpuTime: TimeSpan? = nil, stopGrace: TimeSpan? = nil) {
+    (self.process, self.name, self.cpuTime, self.stopGrace) = (process, name, cpuTime, stopGrace)
+  }
+
+  /// The same of a process that is to be stopped, or is not.
+  public func stopping(after grace: TimeSpan?) -> ProcessBinding {
+    ProcessBinding(process, name: name, cpuTime: cpuTime, stopGrace: grace)
   }
 }
 

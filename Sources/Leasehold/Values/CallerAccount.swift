@@ -9,7 +9,6 @@ public final class CallerAccount: Sendable {
   /// The token's name; `nil` where the caller is known by its user or address.
   public let token: String?
   private let tallies: [Tally]
-  private let hits: CallerLimitHits?
 
   private final class Tally: Sendable {
     let count = Atomic(0)
@@ -45,11 +44,10 @@ public final class CallerAccount: Sendable {
   ///   - pools: What all callers have together.
   public init(
     label: String, token: String? = nil, maxima: CallerMaxima = .none, _ kind: CallerKind = .single,
-    in pools: CallerPools = CallerPools(of: .none), hits: CallerLimitHits? = nil
+    in pools: CallerPools = CallerPools(of: .none)
   ) {
     self.label = label
     self.token = token
-    self.hits = hits
     tallies = CallerResource.allCases.map {
       Tally(kind.bound(of: $0, maxima[$0], total: pools[$0].total), of: pools[$0])
     }
@@ -91,7 +89,7 @@ public final class CallerAccount: Sendable {
   }
 
   private func exceeded(_ resource: CallerResource, _ count: Int, _ countMax: Int) -> LeaseholdError {
-    hits?.note(resource)
+    tallies[resource.rawValue].pool.noteHit()
     let row = resource.row
     let isShare = if case .allButOne = tallies[resource.rawValue].bound { true } else { false }
     return LeaseholdError(
@@ -120,17 +118,4 @@ public final class CallerClaim: Sendable {
   }
 
   deinit { account.add(-number, resource) }
-}
-
-/// The number of times that each limit of a caller was hit, by any caller.
-public final class CallerLimitHits: Sendable {
-  private let counts = Mutex([UInt64](repeating: 0, count: CallerResource.allCases.count))
-
-  /// None yet.
-  public init() {}
-
-  func note(_ resource: CallerResource) { counts.withLock { $0[resource.rawValue] += 1 } }
-
-  /// The number of hits of a limit.
-  public func count(of resource: CallerResource) -> UInt64 { counts.withLock { $0[resource.rawValue] } }
 }

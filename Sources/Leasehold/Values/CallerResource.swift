@@ -67,11 +67,18 @@ public struct CallerMaxima: Sendable, Equatable {
 public final class CallerPool: Sendable {
   let total: Int
   private let used = Atomic(0)
+  /// The number of times that the limit of a caller was hit.
+  private let limitHits = Atomic<UInt64>(0)
 
   init(total: Int) { self.total = min(max(0, total), Self.totalMax) }
 
   /// So many that 31 times as many can be counted.
   private static let totalMax = 1 << 56
+
+  /// The number of times that the limit of a caller was hit, by any caller.
+  public var hits: UInt64 { limitHits.load(ordering: .relaxed) }
+
+  func noteHit() { limitHits.add(1, ordering: .relaxed) }
 
   @inline(__always)
   func add(_ number: Int) { used.wrappingAdd(number, ordering: .relaxed) }
@@ -101,7 +108,8 @@ public struct CallerPools: Sendable {
     return other
   }
 
-  subscript(resource: CallerResource) -> CallerPool { pools[resource.rawValue] }
+  /// The pool of one.
+  public subscript(resource: CallerResource) -> CallerPool { pools[resource.rawValue] }
 }
 
 /// The bound of a caller's part of a resource.

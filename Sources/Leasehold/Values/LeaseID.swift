@@ -53,20 +53,20 @@ public struct LeaseID: Hashable, Sendable {
   public func hash(into hasher: inout Hasher) { hasher.combine(low) }
 
   /// The 32 digits.
-  public var text: String { Self.digits(of: high, count: 16) + Self.digits(of: low, count: 16) }
+  public var text: String { high.hexadecimal() + low.hexadecimal() }
 
   /// The first ten digits: enough to tell leases apart, too few (40 of 128 bits) to act on one.
-  public var ref: String { Self.digits(of: high >> 24, count: 10) }
+  public var ref: String { (high >> 24).hexadecimal(digits: 10) }
+}
 
-  @inline(__always)
-  private static func digit(_ value: UInt64) -> UInt8 {
-    let nibble = UInt8(truncatingIfNeeded: value & 15)
-    return nibble < 10 ? 0x30 + nibble : 0x57 + nibble
-  }
-
-  private static func digits(of value: UInt64, count: Int) -> String {
+extension UInt64 {
+  /// Its lowest digits in lower-case hexadecimal, zeros in front included.
+  func hexadecimal(digits count: Int = 16) -> String {
     String(unsafeUninitializedCapacity: count) { buffer in
-      for index in 0..<count { buffer[index] = digit(value >> UInt64(4 * (count - 1 - index))) }
+      for index in 0..<count {
+        let nibble = UInt8(truncatingIfNeeded: self >> UInt64(4 * (count - 1 - index)) & 15)
+        buffer[index] = nibble < 10 ? 0x30 + nibble : 0x57 + nibble
+      }
       return count
     }
   }

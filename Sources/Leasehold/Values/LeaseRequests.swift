@@ -90,15 +90,10 @@ public struct AttachRequest: Sendable {
 }
 
 /// The leases and waiters that were taken back with an Idempotency-Key.
-public struct CancelOutcome: Sendable {
-  /// The short names of leases that it had got.
-  public var leases: [String] = []
-  /// The number of its requests that left their queues, those whose place was kept included.
-  public var waiters = 0
-
-  /// Nothing.
-  public init() {}
-}
+///
+/// The short names of leases that it had got, and the number of its requests that left their queues, those whose place
+/// was kept included.
+public typealias CancelOutcome = (leases: [String], waiters: Int)
 
 /// Adds locks to a lease that is held.
 public struct AddRequest: Sendable {

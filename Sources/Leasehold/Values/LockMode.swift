@@ -57,20 +57,13 @@ public enum EndReason: UInt8, Sendable, CaseIterable {
   /// The process it was bound to was not seen again after a restart: it may live or not.
   case processLost = 10
 
-  /// The word used in answers as `reason`.
-  public var name: String {
-    switch self {
-    case .released: "released"
-    case .expired: "ttl"
-    case .broken: "broken"
-    case .connectionClosed: "connection-closed"
-    case .undelivered: "undelivered"
-    case .setRemoved: "set-removed"
-    case .lockRemoved: "lock-removed"
-    case .processExited: "process-exited"
-    case .transferred: "transferred"
-    case .rewritten: "rewritten"
-    case .processLost: "process-lost"
-    }
-  }
+  /// The word used in answers as `reason`: that of the case but for the one that is called `ttl`.
+  public var name: String { Self.names[Int(rawValue)] }
+
+  private static let names = allCases.map { $0 == .expired ? "ttl" : words(of: $0, separator: "-") }
+}
+
+/// The name of a case, its words in lower case with something between them.
+package func words(of value: some Any, separator: String) -> String {
+  "\(value)".reduce(into: "") { $0 += $1.isUppercase ? separator + $1.lowercased() : "\($1)" }
 }

@@ -36,15 +36,14 @@ public struct TimeSpan: Hashable, Comparable, Sendable {
   public static var zero: TimeSpan { TimeSpan(nanoseconds: 0) }
 
   /// A span of whole milliseconds, saturating.
-  public static func milliseconds(_ count: Int64) -> TimeSpan {
-    let (product, overflow) = count.multipliedReportingOverflow(by: 1_000_000)
-    return TimeSpan(nanoseconds: overflow ? .max : product)
-  }
+  public static func milliseconds(_ count: Int64) -> TimeSpan { TimeSpan(count, times: 1_000_000) }
 
   /// A span of whole seconds, saturating.
-  public static func seconds(_ count: Int64) -> TimeSpan {
-    let (product, overflow) = count.multipliedReportingOverflow(by: 1_000_000_000)
-    return TimeSpan(nanoseconds: overflow ? .max : product)
+  public static func seconds(_ count: Int64) -> TimeSpan { TimeSpan(count, times: 1_000_000_000) }
+
+  private init(_ count: Int64, times unit: Int64) {
+    let (product, overflow) = count.multipliedReportingOverflow(by: unit)
+    nanoseconds = overflow ? .max : product
   }
 
   /// The length in milliseconds, rounded down.

@@ -45,22 +45,8 @@ public struct SegmentRequest: Sendable {
 
 /// The variables of a segment.
 public struct VariableList: Sendable {
-  /// One of them.
-  public struct Entry: Sendable {
-    /// PHP's variable_key.
-    public var key: Int64
-    /// The type that the first letter of its text names.
-    public var type: String
-    /// The length of its text.
-    public var byteCount: Int
-
-    /// Makes one.
-    public init(key: Int64, type: String, byteCount: Int) {
-      self.key = key
-      self.type = type
-      self.byteCount = byteCount
-    }
-  }
+  /// PHP's variable_key, the type that the first letter of its text names, and the length of that.
+  public typealias Entry = (key: Int64, type: String, byteCount: Int)
 
   /// In order of last writing.
   public var entries: [Entry] = []
@@ -78,20 +64,5 @@ public struct VariableList: Sendable {
   public var wordBits = 64
 
   /// An empty list.
-  public init() {}
-}
-
-/// The host's segments and what the kernel allows (IPC_INFO).
-public struct SegmentInventory: Sendable {
-  /// The segments of this page.
-  public var segments: [SegmentInfo] = []
-  /// Where the next page begins.
-  public var nextCursor: Int?
-  /// The limits of the kernel.
-  public var limits = SharedMemoryLimits()
-  /// The part of them that is in use.
-  public var usage = SharedMemoryUsage()
-
-  /// An empty inventory.
   public init() {}
 }

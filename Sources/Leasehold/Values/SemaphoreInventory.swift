@@ -71,17 +71,29 @@ public struct SemaphoreSetDetail: Sendable {
   }
 }
 
-/// The host's semaphore sets and what the kernel allows (SEM_INFO, IPC_INFO).
-public struct SemaphoreInventory: Sendable {
-  /// The sets of this page.
-  public var sets: [SemaphoreSetInfo] = []
+/// A page of the host's objects of one kind, and what the kernel allows of them.
+public struct Inventory<Entry: Sendable, KernelLimits: Sendable, KernelUsage: Sendable>: Sendable {
+  /// The objects of this page.
+  public let entries: [Entry]
   /// Where the next page begins.
-  public var nextCursor: Int?
+  public let nextCursor: Int?
   /// The limits of the kernel.
-  public var limits = SemaphoreLimits()
+  public let limits: KernelLimits
   /// The part of them that is in use.
-  public var usage = SemaphoreUsage()
+  public let usage: KernelUsage
 
-  /// An empty inventory.
-  public init() {}
+  /// Describes one page of all that there are.
+  public init<Found>(
+    _ all: [Found], from cursor: Int, limit: Int, _ limits: KernelLimits, _ usage: KernelUsage,
+    describing describe: (Found) -> Entry
+  ) {
+    entries = all.dropFirst(cursor).prefix(limit).map(describe)
+    nextCursor = cursor + limit < all.count ? cursor + limit : nil
+    (self.limits, self.usage) = (limits, usage)
+  }
 }
+
+/// The host's semaphore sets (SEM_INFO, IPC_INFO).
+public typealias SemaphoreInventory = Inventory<SemaphoreSetInfo, SemaphoreLimits, SemaphoreUsage>
+/// The host's segments (IPC_INFO).
+public typealias SegmentInventory = Inventory<SegmentInfo, SharedMemoryLimits, SharedMemoryUsage>

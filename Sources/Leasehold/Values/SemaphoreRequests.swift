@@ -28,52 +28,12 @@ public struct SemaphoreSetRequest: Sendable {
   }
 }
 
-/// A change of a set (semctl(2), IPC_SET); `nil` keeps.
-public struct SemaphoreSetChange: Sendable {
-  /// The new owner.
-  public var uid: UInt32?
-  /// The new group.
-  public var gid: UInt32?
-  /// The new nine permission bits.
-  public var mode: UInt16?
-  /// The caller.
-  public var caller: Caller
-
-  /// Makes a change.
-  public init(uid: UInt32?, gid: UInt32?, mode: UInt16?, caller: Caller) {
-    self.uid = uid
-    self.gid = gid
-    self.mode = mode
-    self.caller = caller
-  }
-}
-
 /// Values to write (semctl(2), SETVAL and SETALL).
-public struct SemaphoreWrite: Sendable {
-  /// Which semaphores get what.
-  public enum Values: Sendable {
-    /// One for each semaphore of the set.
-    case all([UInt16])
-    /// One semaphore.
-    case one(Int, UInt16)
-  }
-
-  /// The set.
-  public var address: IPCAddress
-  /// The values to write.
-  public var values: Values
-  /// True when leases on the numbers written are broken.
-  public var force: Bool
-  /// The caller.
-  public var caller: Caller
-
-  /// Makes a request.
-  public init(address: IPCAddress, values: Values, force: Bool, caller: Caller) {
-    self.address = address
-    self.values = values
-    self.force = force
-    self.caller = caller
-  }
+public enum SemaphoreValues: Sendable {
+  /// One for each semaphore of the set.
+  case all([UInt16])
+  /// One semaphore.
+  case one(Int, UInt16)
 }
 
 /// A list of operations on one set: all of them are done as one step, or none.

@@ -167,12 +167,6 @@ public struct Grant: Sendable, Equatable {
   public let lease: LeaseID
   /// Tells this grant from a later one of the same lease.
   public let stamp: UInt64
-
-  /// A grant of a lease.
-  public init(lease: LeaseID, stamp: UInt64) {
-    self.lease = lease
-    self.stamp = stamp
-  }
 }
 
 /// The state of a lease that has slots of its lock.

@@ -2,9 +2,6 @@
 public struct Tally<let size: Int>: Sendable {
   private var numbers = InlineArray<size, UInt64>(repeating: 0)
 
-  /// All zero.
-  public init() {}
-
   /// Counts one more at a place.
   @inline(__always)
   package mutating func count(_ place: Int) { numbers[place] += 1 }

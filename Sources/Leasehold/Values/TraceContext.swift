@@ -25,12 +25,7 @@ public struct TraceContext: Hashable, Sendable {
   public var isNone: Bool { high | low == 0 }
 
   /// The trace in 32 hexadecimal digits; `nil` for none.
-  public var traceID: String? { isNone ? nil : Self.digits(high) + Self.digits(low) }
+  public var traceID: String? { isNone ? nil : high.hexadecimal() + low.hexadecimal() }
   /// The caller's part in 16 hexadecimal digits; `nil` for none.
-  public var spanID: String? { isNone ? nil : Self.digits(span) }
-
-  private static func digits(_ word: UInt64) -> String {
-    let text = String(word, radix: 16)
-    return String(repeating: "0", count: 16 - text.utf8.count) + text
-  }
+  public var spanID: String? { isNone ? nil : span.hexadecimal() }
 }

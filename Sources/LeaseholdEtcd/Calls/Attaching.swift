@@ -51,7 +51,7 @@ extension EtcdLockService {
       let found = names.sorted().compactMap { Self.found($0, in: state) }.filter { $0.first.value.retry != nil }
       return (calls, found)
     }
-    var outcome = CancelOutcome()
+    var outcome: CancelOutcome = ([], 0)
     // A place in a queue is seen before the call that waits there says that it is its own: it is counted once.
     var places = 0
     for call in calls {

@@ -28,8 +28,6 @@ final class CallerAccounts: Sendable {
   private let maxima: CallerMaxima
   /// The pools that all have together, of connections by kind of listener: a full one takes nothing from the other.
   private let pools: (network: CallerPools, unix: CallerPools)
-  /// The number of times that their limits were hit.
-  let hits = CallerLimitHits()
   private let state = Mutex(State())
 
   /// - Parameter connections: As many as a listener takes.
@@ -48,24 +46,31 @@ final class CallerAccounts: Sendable {
     self.pools = (pools, pools.separating(.connections))
   }
 
+  /// The number of times that the limits of callers of a resource were hit.
+  func hits(of resource: CallerResource) -> UInt64 {
+    let (network, unix) = (pools.network[resource], pools.unix[resource])
+    return network.hits + (unix === network ? 0 : unix.hits)
+  }
+
   /// The number of known accounts.
   var count: Int { state.withLock { $0.accounts.count } }
 
   /// The account of a token.
-  func account(token: String) -> CallerAccount { account("token \(token)", token: token, .single) }
+  func account(token: String) -> CallerAccount { account("token \(token)", token: token, .single, in: pools.network) }
 
   /// The account of a caller without a token: the user of a Unix socket, else the address.
   func account(_ peer: Peer) -> CallerAccount {
     let kind = Self.kind(of: peer)
-    switch peer {
-    case .local(_, let uid, _): return account("uid \(uid)", token: nil, kind, in: pools.unix)
-    case .ipv4(let address, _) where address >> 24 == 127: return account("loopback", token: nil, kind)
-    case .ipv6(0, 1, _): return account("loopback", token: nil, kind)
-    case .ipv4(let address, _): return account(Peer.ipv4(address, port: 0).host, token: nil, kind)
-    // One site has at least 64 bits of them to choose from.
-    case .ipv6(let network, _, _): return account(Peer.ipv6(network, 0, port: 0).host, token: nil, kind)
-    case .unknown: return account("unknown", token: nil, kind)
-    }
+    let label =
+      switch peer {
+      case .unknown: "unknown"
+      case .local(_, let uid, _): "uid \(uid)"
+      case _ where kind == .host: "loopback"
+      case .ipv4(let address, _): Peer.ipv4(address, port: 0).host
+      // One site has at least 64 bits of them to choose from.
+      case .ipv6(let network, _, _): Peer.ipv6(network, 0, port: 0).host
+      }
+    return account(label, token: nil, kind, in: peer.isLocal ? pools.unix : pools.network)
   }
 
   /// The kind of a peer without a token: how far it can be told from others.
@@ -79,13 +84,13 @@ final class CallerAccounts: Sendable {
   }
 
   private func account(
-    _ label: String, token: String?, _ kind: CallerKind, in pools: CallerPools? = nil
+    _ label: String, token: String?, _ kind: CallerKind, in pools: CallerPools
   ) -> CallerAccount {
     state.withLock { state in
       if let known = state.accounts[label] { return known }
       if state.accounts.count >= state.sweepAt { state.sweep() }
       let account = CallerAccount(
-        label: label, token: token, maxima: maxima, kind, in: pools ?? self.pools.network, hits: hits)
+        label: label, token: token, maxima: maxima, kind, in: pools)
       state.accounts[label] = account
       return account
     }

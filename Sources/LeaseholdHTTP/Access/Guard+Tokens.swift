@@ -26,9 +26,7 @@ extension Guard {
 
   /// Returns true when the locks are only for callers with a token.
   func asksForToken(_ exchange: Exchange) -> Bool {
-    guard tokens != nil else { return false }
-    if case .unix = exchange.connection.peer { return unixNeedsToken }
-    return true
+    tokens != nil && (unixNeedsToken || !exchange.connection.peer.isLocal)
   }
 
   /// The page that asks for the token has nothing in it that a token guards.

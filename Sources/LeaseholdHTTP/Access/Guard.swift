@@ -1,3 +1,4 @@
+import Glibc
 import Leasehold
 
 /// Decides which callers are let in: the one place for it.
@@ -21,8 +22,7 @@ final class Guard: Sendable {
 
   /// The reason to refuse a request by its headers alone.
   func refusal(_ exchange: Exchange) -> LeaseholdError? {
-    var isUnix = false
-    if case .unix = exchange.connection.peer { isUnix = true }
+    let isUnix = exchange.connection.peer.isLocal
     if let problem = foreignPage(exchange, isUnix: isUnix) { return problem }
     // OPTIONS says nothing that the contract does not say.
     guard let tokens, exchange.method != .options else { return nil }
@@ -84,31 +84,21 @@ final class Guard: Sendable {
     return !allowedHosts.isEmpty && allowedHosts.contains(String(decoding: name, as: UTF8.self).lowercased())
   }
 
-  /// The host without its port; `nil` when the port is no number.
+  /// The host without its port; `nil` when the port has more digits than any.
+  ///
+  /// The reading of the head saw to its form (``isHostAndPort(_:)``).
   private func hostName(_ host: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8>? {
-    if host.first == UInt8(ascii: "[") {
-      guard let end = host.firstIndex(of: UInt8(ascii: "]")) else { return nil }
-      let rest = host[(end + 1)...]
-      guard rest.isEmpty || isPort(rest) else { return nil }
-      return UnsafeBufferPointer(rebasing: host[...end])
-    }
-    guard let colon = host.firstIndex(of: UInt8(ascii: ":")) else { return host }
-    return isPort(host[colon...]) ? UnsafeBufferPointer(rebasing: host[..<colon]) : nil
-  }
-
-  private func isPort(_ text: Slice<UnsafeBufferPointer<UInt8>>) -> Bool {
-    text.first == UInt8(ascii: ":") && text.count <= 6 && text.dropFirst().allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
+    let behindBrackets = host.firstIndex(of: UInt8(ascii: "]")).map { $0 + 1 }
+    let end = behindBrackets ?? host.position(of: UInt8(ascii: ":"))
+    return host.count - end <= ":65535".utf8.count ? host.part(0, end) : nil
   }
 
   /// 127.0.0.0/8 as four numbers, or [::1].
   private func isLoopback(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
     if name.first == UInt8(ascii: "[") { return name.elementsEqual("[::1]".utf8) }
-    let parts = name.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-    guard parts.count == 4, parts[0].elementsEqual("127".utf8) else { return false }
-    return parts.allSatisfy { part in
-      (1...3).contains(part.count) && part.allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
-        && part.reduce(0) { $0 * 10 + Int($1 - 0x30) } <= 255
-    }
+    var address = in_addr()
+    return inet_pton(AF_INET, String(decoding: name, as: UTF8.self), &address) == 1
+      && UInt32(bigEndian: address.s_addr) >> 24 == 127
   }
 }
 

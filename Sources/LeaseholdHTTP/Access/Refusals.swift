@@ -42,11 +42,11 @@ final class Refusals: Sendable {
     var metadata: Logger.Metadata = [
       "code": "\(problem.code.rawValue)", "operation": "\(exchange.context.endpoint?.pointee.operation ?? "none")",
       "reason": "\(problem.detail)",
-      "peer": "\(exchange.connection.knownPeer.address ?? "unknown")",
+      "peer": "\(exchange.connection.peer.address ?? "unknown")",
       "request_id": "\(String(decoding: requestID(), as: UTF8.self))",
     ]
-    if let uid = exchange.connection.knownPeer.uid { metadata["uid"] = .stringConvertible(uid) }
-    if let pid = exchange.connection.knownPeer.pid { metadata["pid"] = .stringConvertible(pid) }
+    if let uid = exchange.connection.peer.uid { metadata["uid"] = .stringConvertible(uid) }
+    if let pid = exchange.connection.peer.pid { metadata["pid"] = .stringConvertible(pid) }
     if let token = exchange.context.token { metadata["token"] = "\(token.name)" }
     trace().describe(&metadata)
     if skipped > 0 { metadata["left_out"] = .stringConvertible(skipped) }

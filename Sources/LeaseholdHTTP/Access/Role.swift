@@ -1,5 +1,5 @@
 /// The rights of a caller; each role may do what those before it may, and is called as in the file of tokens.
-enum Role: UInt8, Comparable, Sendable, CaseIterable {
+enum Role: Comparable, Sendable, CaseIterable {
   /// Nothing but what needs no token at all: `/healthz`, `/readyz` and `/docs`.
   case nobody
   /// Look: GET and HEAD.
@@ -17,6 +17,4 @@ enum Role: UInt8, Comparable, Sendable, CaseIterable {
     guard let role = [Role.read, .lock, .admin].first(where: { $0.name == name }) else { return nil }
     self = role
   }
-
-  static func < (left: Role, right: Role) -> Bool { left.rawValue < right.rawValue }
 }

@@ -9,14 +9,10 @@ final class Token: Sendable {
   let digest: SHA256
   let account: CallerAccount
 
-  init(
-    name: String, role: Role, prefixes: [String]?, ttlMax: TimeSpan?, digest: SHA256, account: CallerAccount
-  ) {
-    self.name = name
-    self.role = role
-    confinement =
-      prefixes == nil && ttlMax == nil ? nil : Confinement(token: name, prefixes: prefixes, longest: ttlMax)
-    self.digest = digest
+  init(_ line: TokenLine, account: CallerAccount) {
+    (name, role, digest) = (line.name, line.role, line.digest)
+    let isConfined = line.prefixes != nil || line.ttlMax != nil
+    confinement = isConfined ? Confinement(token: name, prefixes: line.prefixes, longest: line.ttlMax) : nil
     self.account = account
   }
 }

@@ -29,9 +29,7 @@ public struct TokenLine: Sendable {
     let words = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).map(String.init)
     guard words.count >= 3 else { throw Flaw(description: "NAME ROLE sha256:HEX is the least that a line has") }
     name = words[0]
-    guard Self.isName(name) else {
-      throw Flaw(description: "a name has 1 to \(Self.nameBytes) of A-Z, a-z, 0-9, '.', '_' and '-'")
-    }
+    guard Self.isName(name) else { throw Self.badName }
     guard let role = Role(name: words[1]) else {
       throw Flaw(description: "the role is none of read, lock and admin")
     }
@@ -64,6 +62,9 @@ public struct TokenLine: Sendable {
     }
   }
 
+  private static let badName = Flaw(
+    description: "a name has 1 to \(nameBytes) of A-Z, a-z, 0-9, '.', '_' and '-'")
+
   private static func isName(_ text: String) -> Bool {
     (1...nameBytes).contains(text.utf8.count)
       && text.utf8.allSatisfy { $0.isLetterOrDigit || "._-".utf8.contains($0) }
@@ -81,9 +82,7 @@ public struct TokenLine: Sendable {
     guard let digest = Array(token.utf8).withUnsafeBytes({ SHA256($0) }) else {
       throw Flaw(description: "the library for hashes does not work")
     }
-    guard ![name, role].contains(where: { $0.isEmpty || $0.contains(" ") }) else {
-      throw Flaw(description: "a name has 1 to \(nameBytes) of A-Z, a-z, 0-9, '.', '_' and '-'")
-    }
+    guard ![name, role].contains(where: { $0.isEmpty || $0.contains(" ") }) else { throw badName }
     let line = ([name, role, "sha256:" + digest.hexadecimal] + options).joined(separator: " ")
     _ = try TokenLine(line[...])
     return (token, line)

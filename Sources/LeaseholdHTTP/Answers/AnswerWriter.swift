@@ -241,8 +241,7 @@ struct AnswerWriter {
     json.append(decimal: Int(binding.id))
     json.append(",\"nsems\":", decimal: binding.semaphoreCount)
     if let adjusts {
-      json.next("semaphores")
-      json.append(each: adjusts) { $1.append(decimal: $0) }
+      json.member("semaphores", each: adjusts) { $1.append(decimal: $0) }
       return true
     }
     json.append(",\"semaphores\":[", decimal: binding.semaphore)
@@ -256,8 +255,7 @@ struct AnswerWriter {
 
   /// A lock in a listing.
   func listed(_ lock: LockSnapshot, into json: inout ResponseBuffer) {
-    json.open("key")
-    json.append(json: lock.key.text)
+    json.open("key", lock.key.text)
     summary(lock, into: &json)
     semaphore(lock, into: &json)
     json.append(UInt8(ascii: "}"))
@@ -265,13 +263,10 @@ struct AnswerWriter {
 
   /// The whole of a lock, left open; `limitApplied` where it was just opened.
   func lock(_ lock: LockSnapshot, limitApplied: Bool? = nil, into json: inout ResponseBuffer) {
-    json.open("key")
-    json.append(json: lock.key.text)
+    json.open("key", lock.key.text)
     summary(lock, into: &json)
-    json.next("holders")
-    holders(lock, into: &json)
-    json.next("waiters")
-    json.append(each: lock.waiters) { waiter($0, into: &$1) }
+    json.member("holders", each: lock.holders) { holder($0, into: &$1) }
+    json.member("waiters", each: lock.waiters) { waiter($0, into: &$1) }
     semaphore(lock, into: &json)
     if let limitApplied { json.member("limit_applied", limitApplied) }
     programs(lock, into: &json)
@@ -322,15 +317,9 @@ struct AnswerWriter {
     json.list("free_slots", terms.freeSlots)
   }
 
-  /// The holders of a lock as a list.
-  func holders(_ lock: LockSnapshot, into json: inout ResponseBuffer) {
-    json.append(each: lock.holders) { holder($0, into: &$1) }
-  }
-
   /// One that waits.
   func waiter(_ waiter: WaiterSnapshot, into json: inout ResponseBuffer) {
-    json.open("owner")
-    if let owner = waiter.owner { json.append(json: owner) } else { json.append("null" as StaticString) }
+    json.open("owner", waiter.owner)
     json.member("mode", waiter.mode.name)
     json.member("count", waiter.count)
     json.member("age_ms", Int(max(0, (now - waiter.since).milliseconds)))

@@ -26,6 +26,24 @@ extension ResponseBuffer: JSONBuffer {
     self.name(name, after: UInt8(ascii: "{"))
   }
 
+  /// Begins an object with a number, or null.
+  mutating func open(_ name: StaticString, _ value: Int?) {
+    open(name)
+    append(decimalOrNull: value)
+  }
+
+  /// Begins an object with a text, or null.
+  mutating func open(_ name: StaticString, _ value: String?) {
+    open(name)
+    append(jsonOrNull: value)
+  }
+
+  /// Begins an object with something that is so.
+  mutating func open(_ name: StaticString, _ value: Bool) {
+    open(name)
+    append(value ? "true" : "false" as StaticString)
+  }
+
   /// Ends an object and the answer.
   mutating func closeAnswer() { append("}\n" as StaticString) }
 
@@ -46,12 +64,6 @@ extension ResponseBuffer: JSONBuffer {
     }
   }
 
-  /// A member with a number.
-  mutating func member(_ name: StaticString, _ value: Int) {
-    next(name)
-    append(decimal: value)
-  }
-
   /// A member with a number, or null.
   mutating func member(_ name: StaticString, _ value: Int?) {
     next(name)
@@ -63,15 +75,14 @@ extension ResponseBuffer: JSONBuffer {
     if let value { append(decimal: value) } else { append("null" as StaticString) }
   }
 
-  /// A member with a text.
-  mutating func member(_ name: StaticString, _ value: String) {
-    next(name)
-    append(json: value)
-  }
-
   /// A member with a text, or null.
   mutating func member(_ name: StaticString, _ value: String?) {
     next(name)
+    append(jsonOrNull: value)
+  }
+
+  /// A text in quotes, or null.
+  mutating func append(jsonOrNull value: String?) {
     if let value { append(json: value) } else { append("null" as StaticString) }
   }
 
@@ -79,6 +90,15 @@ extension ResponseBuffer: JSONBuffer {
   mutating func member(_ name: StaticString, _ value: Bool) {
     next(name)
     append(value ? "true" : "false" as StaticString)
+  }
+
+  /// A member with a list, of which `write` appends each element.
+  @inline(__always)
+  mutating func member<Element>(
+    _ name: StaticString, each elements: [Element], _ write: (Element, inout ResponseBuffer) -> Void
+  ) {
+    next(name)
+    append(each: elements, write)
   }
 
   /// A member with a list of texts.

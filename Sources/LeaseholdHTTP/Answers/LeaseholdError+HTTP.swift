@@ -57,9 +57,12 @@ extension LeaseholdError {
   }
 
   static func invalid(_ parameter: Parameter, _ value: String, _ what: String) -> LeaseholdError {
+    invalid(parameter.name, value, what)
+  }
+
+  static func invalid(_ name: String, _ value: String, _ what: String) -> LeaseholdError {
     LeaseholdError(
-      .invalidParameter, "'\(parameter.name)' \(what).",
-      facts: [("parameter", .text("\(parameter.name)")), ("value", .text(value.excerpt))])
+      .invalidParameter, "'\(name)' \(what).", facts: [("parameter", .text(name)), ("value", .text(value.excerpt))])
   }
 
   static func notOneOf(_ parameter: Parameter, _ value: String, _ words: [String]) -> LeaseholdError {
@@ -68,27 +71,47 @@ extension LeaseholdError {
 
   static func missing(_ parameter: Parameter, _ what: String) -> LeaseholdError {
     LeaseholdError(
-      .missingParameter, "'\(parameter.name)' is missing: \(what).", facts: [("parameter", .text("\(parameter.name)"))])
+      .missingParameter, "'\(parameter.name)' is missing: \(what).", facts: [("parameter", .text(parameter.name))])
   }
 
   static func outOfRange(_ parameter: Parameter, _ value: String, _ minimum: Int, _ maximum: Int) -> LeaseholdError {
-    LeaseholdError(
-      .outOfRange, "'\(parameter.name)' must be \(minimum)...\(maximum).",
-      facts: [
-        ("parameter", .text("\(parameter.name)")), ("value", .text(value.excerpt)),
-        ("minimum", .number(Int64(minimum))), ("maximum", .number(Int64(maximum))),
-      ])
+    outOfRange(parameter.name, value, .number(Int64(minimum)), .number(Int64(maximum)))
   }
 
   static func outOfRange(
     _ parameter: Parameter, _ value: String, _ minimum: TimeSpan, _ maximum: TimeSpan, _ hint: String = ""
   ) -> LeaseholdError {
-    LeaseholdError(
-      .outOfRange, "'\(parameter.name)' must be \(minimum.text)...\(maximum.text)\(hint).",
+    outOfRange(parameter.name, value, .text(minimum.text), .text(maximum.text), hint).adding([
+      ("minimum_ms", .number(minimum.milliseconds)), ("maximum_ms", .number(maximum.milliseconds)),
+    ])
+  }
+
+  static func outOfRange(
+    _ name: String, _ value: String, _ minimum: Value, _ maximum: Value, _ hint: String = ""
+  ) -> LeaseholdError {
+    func shown(_ bound: Value) -> String {
+      switch bound {
+      case .number(let number): "\(number)"
+      case .text(let text): text
+      default: ""
+      }
+    }
+    return LeaseholdError(
+      .outOfRange, "'\(name)' must be \(shown(minimum))...\(shown(maximum))\(hint).",
       facts: [
-        ("parameter", .text("\(parameter.name)")), ("value", .text(value.excerpt)),
-        ("minimum", .text(minimum.text)), ("maximum", .text(maximum.text)),
-        ("minimum_ms", .number(minimum.milliseconds)), ("maximum_ms", .number(maximum.milliseconds)),
+        ("parameter", .text(name)), ("value", .text(value.excerpt)), ("minimum", minimum), ("maximum", maximum),
+      ])
+  }
+
+  /// A text that is too short or too long.
+  static func outOfRange(_ parameter: Parameter, _ value: String, bytes: ClosedRange<Int>) -> LeaseholdError {
+    let (least, most) = (bytes.lowerBound, bytes.upperBound)
+    return LeaseholdError(
+      .outOfRange,
+      "'\(parameter.name)' must have \(least)...\(most) bytes of UTF-8; this one has \(value.utf8.count).",
+      facts: [
+        ("parameter", .text(parameter.name)), ("value", .text(value.excerpt)), ("minimum", .number(Int64(least))),
+        ("maximum", .number(Int64(most))),
       ])
   }
 

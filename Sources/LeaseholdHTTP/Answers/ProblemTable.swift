@@ -12,12 +12,12 @@ enum ProblemTable {
     /// The same for every problem of the code.
     let title: StaticString
     /// The challenge that goes with a 401.
-    let challenge: StaticString?
+    let challenge: String?
     /// The text of each problem of the code before its sentence, and behind that up to the request's id.
     let (before, behind): ([UInt8], [UInt8])
 
     init(
-      _ status: UInt16, _ title: StaticString, challenge: StaticString? = nil, of code: LeaseholdError.Code? = nil
+      _ status: UInt16, _ title: StaticString, challenge: String? = nil, of code: LeaseholdError.Code? = nil
     ) {
       (self.status, self.title, self.challenge) = (status, title, challenge)
       let name = code?.rawValue ?? ""

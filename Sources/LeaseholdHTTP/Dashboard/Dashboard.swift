@@ -63,9 +63,9 @@ enum Dashboard {
     body.append(parts.tail)
     var response = Response(status: 200, contentType: "text/html; charset=utf-8", body: body)
     response.add("Content-Security-Policy", parts.policy ?? "default-src 'none'; frame-ancestors 'none'")
-    response.add("Referrer-Policy", "no-referrer" as StaticString)
-    response.add("Vary", "Accept" as StaticString)
-    response.add("Link", "</docs>; rel=\"service-doc\"" as StaticString)
+    response.add("Referrer-Policy", "no-referrer")
+    response.add("Vary", "Accept")
+    response.add("Link", "</docs>; rel=\"service-doc\"")
     return call.respond(response)
   }
 

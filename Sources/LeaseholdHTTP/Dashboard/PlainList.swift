@@ -29,7 +29,7 @@ struct PlainList {
     fileprivate init?(_ call: borrowing Call, _ parameter: Parameter) throws(LeaseholdError) {
       guard let text = call.arguments[parameter], !text.isEmpty else { return nil }
       guard text.utf8.count <= LockKey.bytesMax else {
-        throw .outOfRange(parameter, text, TextLength(bytesMin: 0, bytesMax: LockKey.bytesMax))
+        throw .outOfRange(parameter, text, bytes: 0...LockKey.bytesMax)
       }
       self.init(text)
     }
@@ -87,7 +87,7 @@ struct PlainList {
       <thead><tr><th scope="col">Lock</th><th scope="col">Use</th><th scope="col">Held by</th>\
       <th scope="col">Held for</th><th scope="col">Wait</th><th scope="col">Longest wait</th></tr></thead><tbody>
       """
-    for row in rows.filter({ isChosen($0, choice) }).sorted(by: { isBefore($0, $1, choice.order) }) {
+    for row in rows.filter({ isChosen($0, choice) }).sorted(by: { rank($0, choice.order) < rank($1, choice.order) }) {
       html += self.html(row)
     }
     html += "</tbody></table></div>"
@@ -126,18 +126,15 @@ struct PlainList {
   }
 
   /// Contended locks first: by the longest wait, then waiters, age and name, or beginning with another of these.
-  private func isBefore(_ left: Row, _ right: Row, _ order: Choice.Order) -> Bool {
-    let end = MonotonicInstant(nanoseconds: .max)
-    let wait = { (row: Row) in row.lock.firstCame ?? end }
-    let waiters = { (row: Row) in -row.lock.waiterCount }
-    let age = { (row: Row) in row.since ?? end }
-    let (a, b) = (left, right)
-    let names = a.lock.key.text < b.lock.key.text
-    if order == .name { return names }
-    if order == .waiters, waiters(a) != waiters(b) { return waiters(a) < waiters(b) }
-    if order == .age, age(a) != age(b) { return age(a) < age(b) }
-    if wait(a) != wait(b) { return wait(a) < wait(b) }
-    if waiters(a) != waiters(b) { return waiters(a) < waiters(b) }
-    return age(a) != age(b) ? age(a) < age(b) : names
+  private func rank(_ row: Row, _ order: Choice.Order) -> (Int64, Int64, Int64, String) {
+    let wait = row.lock.firstCame?.nanoseconds ?? .max
+    let waiters = -Int64(row.lock.waiterCount)
+    let age = row.since?.nanoseconds ?? .max
+    return switch order {
+    case .wait: (wait, waiters, age, row.lock.key.text)
+    case .waiters: (waiters, wait, age, row.lock.key.text)
+    case .age: (age, wait, waiters, row.lock.key.text)
+    case .name: (0, 0, 0, row.lock.key.text)
+    }
   }
 }

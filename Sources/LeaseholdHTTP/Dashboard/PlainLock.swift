@@ -89,41 +89,31 @@ struct PlainLock {
 
   private func holders(_ lock: LockSnapshot) -> HTML {
     guard !lock.holders.isEmpty else { return "<h3>Held by</h3><p>No lease.</p>" }
-    var html: HTML = """
-      <h3>Held by</h3><table class="queue"><thead><tr><th scope="col">Who</th><th scope="col">Has it</th>\
-      <th scope="col">Held for</th><th scope="col">Ends in</th><th scope="col">Fence</th>\
-      <th scope="col">To end it</th></tr></thead><tbody>
-      """
-    for holder in lock.holders {
+    let rows = lock.holders.map { holder -> HTML in
       let cpuTime = holder.remarks?.cpuTime.map { ", \($0.inWords) of CPU" } ?? ""
-      html += """
-        <tr><td>\(who: holder.owner, at: holder.peer)\(named(holder.remarks?.note, after: ": "))\
+      return """
+        <td>\(who: holder.owner, at: holder.peer)\(named(holder.remarks?.note, after: ": "))\
         \(holder.remarks?.isAskedToYield == true ? ", asked to yield to a newer one" : "")</td>\
         \(cell: holder.state == .held ? holder.mode.inWords(holder.count) : "\(holder.state)")\
         \(cell: (now - holder.grantedAt).inWords + cpuTime)\
         \(cell: holder.deadline.map { ($0 - now).inWords } ?? "no deadline")\(cell: "\(holder.fence)")\
-        <td><code>leasehold break \(holder.ref)</code></td></tr>
+        <td><code>leasehold break \(holder.ref)</code></td>
         """
     }
-    html += "</tbody></table>"
-    return html
+    return "<h3>Held by</h3>\(HTML.queue(["Who", "Has it", "Held for", "Ends in", "Fence", "To end it"], rows))"
   }
 
   private func queue(_ lock: LockSnapshot) -> HTML {
     guard !lock.waiters.isEmpty else { return "" }
-    var html: HTML = """
-      <h3>Waiting, the next one first</h3><table class="queue"><thead><tr><th scope="col">Place</th><th scope="col">Who\
-      </th><th scope="col">Wants</th><th scope="col">Waits for</th><th scope="col">Gives up in</th>\
-      <th scope="col">Also waits for</th></tr></thead><tbody>
+    let heads = ["Place", "Who", "Wants", "Waits for", "Gives up in", "Also waits for"]
+    let rows = lock.waiters.enumerated().map { index, waiter -> HTML in
       """
-    for (index, waiter) in lock.waiters.enumerated() {
-      html += """
-        <tr><td>\(index + 1)</td><td>\(who: waiter.owner, at: waiter.peer)</td>\
-        \(cell: waiter.mode.inWords(waiter.count))\(cell: (now - waiter.since).inWords)\
-        \(cell: (waiter.until - now).inWords)<td>\(names(waiter.keys.filter { $0 != key }))</td></tr>
-        """
+      <td>\(index + 1)</td><td>\(who: waiter.owner, at: waiter.peer)</td>\
+      \(cell: waiter.mode.inWords(waiter.count))\(cell: (now - waiter.since).inWords)\
+      \(cell: (waiter.until - now).inWords)<td>\(names(waiter.keys.filter { $0 != key }))</td>
+      """
     }
-    html += "</tbody></table>"
+    var html: HTML = "<h3>Waiting, the next one first</h3>\(HTML.queue(heads, rows))"
     if lock.waiterCount > lock.waiters.count { html += "<p>and \(lock.waiterCount - lock.waiters.count) more</p>" }
     return html
   }

@@ -13,22 +13,18 @@ struct PlainOwner {
       \(count == 0 ? "nothing now" : "\(count) \(count == 1 ? "lease" : "leases")").</p>
       """
     guard count > 0 else { return html }
-    html += """
-      <table class="queue"><thead><tr><th scope="col">Lock</th><th scope="col">Has it</th><th scope="col">Held for</th>\
-      <th scope="col">Ends in</th><th scope="col">To end it</th></tr></thead><tbody>
-      """
-    for lease in leases.entries {
-      html += "<tr><td>"
+    let rows = leases.entries.map { lease -> HTML in
+      var locks: HTML = ""
       for (index, key) in (lease.parts.isEmpty ? [lease.key] : lease.parts.map(\.key)).enumerated() {
-        html += "\(index > 0 ? ", " : "")<a href=\"/ui/locks/\(encoded: key.text)\">\(name: key.text)</a>"
+        locks += "\(index > 0 ? ", " : "")<a href=\"/ui/locks/\(encoded: key.text)\">\(name: key.text)</a>"
       }
-      html += """
-        </td>\(cell: lease.mode.inWords(lease.count))\(cell: (now - lease.grantedAt).inWords)\
+      return """
+        <td>\(locks)</td>\(cell: lease.mode.inWords(lease.count))\(cell: (now - lease.grantedAt).inWords)\
         \(cell: lease.deadline.map { ($0 - now).inWords } ?? "no deadline")\
-        <td><code>leasehold break \(lease.ref)</code></td></tr>
+        <td><code>leasehold break \(lease.ref)</code></td>
         """
     }
-    html += "</tbody></table>"
+    html += .queue(["Lock", "Has it", "Held for", "Ends in", "To end it"], rows)
     if leases.nextCursor != nil { html += "<p>There are more: see /leases.</p>" }
     return html
   }

@@ -1,3 +1,4 @@
+import JSONText
 import Leasehold
 
 // What the page says without a script; `list.js` and `lock.js` say the same.
@@ -38,13 +39,7 @@ struct HTML: ExpressibleByStringInterpolation {
 
     /// Appends a text as one segment of a path or one value of a query.
     mutating func appendInterpolation(encoded name: String) {
-      for byte in name.utf8 {
-        switch byte {
-        case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
-          text.unicodeScalars.append(Unicode.Scalar(byte))
-        default: text += (byte < 0x10 ? "%0" : "%") + String(byte, radix: 16)
-        }
-      }
+      text += name.percentEncoded(keeping: "-._")
     }
 
     /// Appends a caller's text, set apart from what is around it.
@@ -69,6 +64,18 @@ struct HTML: ExpressibleByStringInterpolation {
 
     /// Appends a cell of a table.
     mutating func appendInterpolation(cell: String) { appendInterpolation("<td>\(cell)</td>" as HTML) }
+  }
+}
+
+extension HTML {
+  /// A table of holders or waiters: the heads of its columns, and the cells of each row.
+  static func queue(_ heads: [String], _ rows: [HTML]) -> HTML {
+    var html: HTML = "<table class=\"queue\"><thead><tr>"
+    for head in heads { html += "<th scope=\"col\">\(head)</th>" }
+    html += "</tr></thead><tbody>"
+    for row in rows { html += "<tr>\(row)</tr>" }
+    html += "</tbody></table>"
+    return html
   }
 }
 

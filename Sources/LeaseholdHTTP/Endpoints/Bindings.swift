@@ -32,7 +32,7 @@ extension Call {
       asked = .number(pid)
     }
     try refuseProxies(of: "bind=\(text.excerpt)")
-    guard case .unix = exchange.connection.peer else {
+    guard exchange.connection.peer.isLocal else {
       throw .invalid(
         .bind, text,
         "needs the Unix socket, where the kernel tells who asks (serve --unix PATH, curl --unix-socket PATH); over TCP "
@@ -81,7 +81,7 @@ extension Call {
         "cannot go together with cooldown or hold_at_least: the slots stay taken until the process is gone")
     }
     try server.processes().checkStop(of: process, for: caller)
-    request.process?.stopGrace = try span(.grace, .milliseconds(100), .seconds(3600)) ?? .seconds(5)
+    request.process = process.stopping(after: try span(.grace, .milliseconds(100), .seconds(3600)) ?? .seconds(5))
   }
 
   /// Refuses parameters that would bind a hold to something other than its connection.

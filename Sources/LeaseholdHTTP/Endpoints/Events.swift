@@ -18,7 +18,8 @@ enum Events {
       throw LeaseholdError(.draining, "The service is stopping; follow the events of the one that comes after it.")
     }
     let prelude = EventFrame.prelude(before: start, epoch: numbers.epoch) + gap
-    let subscriber = EventSubscriber(server.events, filter, from: start, prelude: prelude)
+    let claim = try call.caller.account?.claim(.streams)
+    let subscriber = EventSubscriber(server.events, filter, from: start, prelude: prelude, claim)
     subscriber.left = eventsMax
     if let wait {
       if wait == .zero {
@@ -27,10 +28,9 @@ enum Events {
         subscriber.deadline = (call.now + wait).nanoseconds
       }
     }
-    let claim = try call.caller.account?.claim(.streams)
     let stream = StreamBody(source: subscriber)
     try server.events.add(subscriber, stream, wallOffset: call.writer.wallOffset)
-    call.exchange.context.pending = EventSession(server.events, subscriber, claim)
+    call.exchange.context.pending = subscriber
     return call.respond(Response(status: 200, contentType: "text/event-stream", stream: stream))
   }
 }

@@ -6,8 +6,7 @@ enum Leases {
   static func list(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let filter = try call.listFilter()
     let page = try call.server.engine.locks.leases(filter)
-    let writer = call.writer
-    return call.json(capacity: 256 + page.entries.count * 384) { json in
+    return call.json(capacity: 256 + page.entries.count * 384) { writer, json in
       json.open("leases")
       json.append(each: page.entries) { writer.listed($0, into: &$1) }
       json.member("next_cursor", page.nextCursor.map(String.init))
@@ -24,8 +23,7 @@ enum Leases {
     let refs = try call.server.engine.locks.releaseAll(
       owner: owner, key: key, of: call.isAdministrator ? nil : call.caller, within: call.confinement, at: call.now)
     return call.json(capacity: 128 + refs.count * 13) { json in
-      json.open("released")
-      json.append(decimal: refs.count)
+      json.open("released", refs.count)
       json.list("leases", refs)
     }
   }
@@ -37,8 +35,7 @@ enum Leases {
     }
     let outcome = try call.server.engine.locks.cancel(key: key, of: call.caller, at: call.now)
     return call.json { json in
-      json.open("released")
-      json.append(decimal: outcome.leases.count)
+      json.open("released", outcome.leases.count)
       json.list("leases", outcome.leases)
       json.member("left", outcome.waiters)
     }
@@ -47,8 +44,7 @@ enum Leases {
   static func get(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let id = try call.leaseID()
     let lease = try call.server.engine.locks.lease(id, within: call.confinement, at: call.now)
-    let writer = call.writer
-    return call.json(capacity: 704) { writer.lease(lease, into: &$0) }
+    return call.json(capacity: 704) { $0.lease(lease, into: &$1) }
   }
 
   /// Binds a lease to the connection, with an answer that stays open.
@@ -77,8 +73,7 @@ enum Leases {
     let outcome = try call.broken(request)
     let left = max(0, (outcome.end - call.writer.now).milliseconds)
     return call.json { json in
-      json.open("broken")
-      json.append(left == 0 ? "true" : "false" as StaticString)
+      json.open("broken", left == 0)
       json.member("key", outcome.key.text)
       json.member("ref", outcome.ref)
       json.member("owner", outcome.owner)
@@ -124,12 +119,10 @@ enum Leases {
         lost.append((lease, error))
       }
     }
-    let writer = call.writer
-    return call.json(capacity: 64 + renewed.count * 256 + lost.count * 384) { json in
+    return call.json(capacity: 64 + renewed.count * 256 + lost.count * 384) { writer, json in
       json.open("renewed")
       json.append(each: renewed) { writer.renewed($0, into: &$1) }
-      json.next("lost")
-      json.append(each: lost) { writer.lost($0.lease, $0.error, into: &$1) }
+      json.member("lost", each: lost) { writer.lost($0.lease, $0.error, into: &$1) }
     }
   }
 
@@ -140,8 +133,7 @@ enum Leases {
       throw .missing(.note, "the text to show, at most \(Limits.noteBytes) bytes; an empty one clears it")
     }
     let lease = try call.server.engine.locks.note(id, text, within: call.confinement, at: call.now)
-    let writer = call.writer
-    return call.json(capacity: 704) { writer.lease(lease, into: &$0) }
+    return call.json(capacity: 704) { $0.lease(lease, into: &$1) }
   }
 
   static func renew(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {

@@ -3,11 +3,7 @@ import Leasehold
 /// `/locks`.
 enum Locks {
   static func acquire(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let bond = try call.bond()
-    var request = try call.acquireRequest(bond: bond, defaultTTL: call.server.limits.ttlDefault)
-    if case .process(let asked) = bond { request.process = try call.process(asked) }
-    if call.arguments.has(anyOf: .ofStop) { try call.addStop(to: &request) }
-    return try call.acquire(request)
+    try call.acquire(call.acquireRequest(bond: call.bond(), defaultTTL: call.server.limits.ttlDefault))
   }
 
   static func hold(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
@@ -55,11 +51,11 @@ enum Locks {
 
   static func remove(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let key = try call.key()
-    let force = try call.word(.force, ["true", "false"]) == "true"
+    let force = try call.flag(.force)
     let lock = LockName(key, try call.nativeRequest(key))
     try call.server.engine.locks.remove(lock, force: force, within: call.confinement, at: call.now)
     return call.json { json in
-      json.append("{\"removed\":true" as StaticString)
+      json.open("removed", true)
       json.member("key", key.text)
     }
   }
@@ -73,7 +69,7 @@ extension ParameterSet {
 }
 
 extension Call {
-  /// The request of acquire and hold; the process is still to be found.
+  /// The request of acquire and hold.
   func acquireRequest(bond: RequestedBinding?, defaultTTL: TimeSpan) throws(LeaseholdError) -> AcquireRequest {
     let (ttl, cooldown) = try times(isBound: bond != nil, default: defaultTTL)
     let key = try key()
@@ -102,11 +98,13 @@ extension Call {
     let isBound = if case .connection? = bond { true } else { false }
     let wait = try waitOrPreferred()
     let holding = try holding()
-    return AcquireRequest(
+    var request = AcquireRequest(
       want, others: others, ttl: ttl, wait: wait, maxWaiters: maxWaiters, owner: try owner(),
       remarks: try remarks(), bindsConnection: isBound, cooldown: cooldown, holdAtLeast: try holdAtLeast(),
-      holding: holding,
-      idempotencyKey: try idempotencyKey(), caller: caller)
+      holding: holding, idempotencyKey: try idempotencyKey(), caller: caller)
+    if case .process(let asked) = bond { request.process = try process(asked) }
+    if arguments.has(anyOf: .ofStop) { try addStop(to: &request) }
+    return request
   }
 
   /// The captured segment as a lock's name, with where a native one leads.
@@ -177,10 +175,10 @@ extension Call {
     return names
   }
 
-  /// `wait`, or what Prefer says.
-  func waitOrPreferred() throws(LeaseholdError) -> TimeSpan {
+  /// `wait`, or what Prefer says; else the time that a request waits which does not say.
+  func waitOrPreferred(_ unasked: TimeSpan = .zero) throws(LeaseholdError) -> TimeSpan {
     if let wait = try span(.wait, .zero, server.limits.waitMax) { return wait }
-    return try preferredWait() ?? .zero
+    return try preferredWait() ?? min(unasked, server.limits.waitMax)
   }
 
   /// Leases that the caller keeps while it waits.
@@ -196,7 +194,7 @@ extension Call {
     guard parts.count <= leasesMax else { throw .outOfRange(parameter, "\(parts.count)", 1, leasesMax) }
     var leases: [LeaseID] = []
     for part in parts {
-      guard let id = LeaseID(hexadecimal: part.utf8) else { throw .notALeaseID("\(parameter.name)", part.utf8) }
+      guard let id = LeaseID(hexadecimal: part.utf8) else { throw .notALeaseID(parameter.name, part.utf8) }
       leases.append(id)
     }
     return leases
@@ -204,7 +202,7 @@ extension Call {
 
   /// Gives a lease back and says so.
   func released(_ lease: LeaseID, on lock: LockName? = nil) throws(LeaseholdError) -> Disposition {
-    let isEarly = try word(.early, ["true", "false"]) == "true"
+    let isEarly = try flag(.early)
     let outcome = try server.engine.locks.release(
       lease, on: lock, early: isEarly, within: confinement, at: now)
     let wallOffset = writer.wallOffset

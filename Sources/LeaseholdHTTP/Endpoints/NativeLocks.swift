@@ -12,7 +12,7 @@ extension ParameterSet {
 extension Locks {
   /// Opens a lock without taking it.
   static func open(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    if try call.word(.resize, ["true", "false"]) == "true" { return try resize(call) }
+    if try call.flag(.resize) { return try resize(call) }
     if let pinned = call.arguments[.pinned] {
       throw .invalid(.pinned, pinned, "goes with resize=true, which sets the limit of a lock whoever uses it")
     }
@@ -23,8 +23,7 @@ extension Locks {
     let asked = want
     let engine = try call.server.native(instead: "a plain name, made by its first acquire, or with resize=true")
     let opened = try engine.open(asked, for: call.caller, at: call.now)
-    let writer = call.writer
-    return call.json(opened.wasMade ? 201 : 200, capacity: 1024) { json in
+    return call.json(opened.wasMade ? 201 : 200, capacity: 1024) { writer, json in
       writer.lock(opened.lock, limitApplied: opened.limitApplied, into: &json)
     }
   }
@@ -40,12 +39,11 @@ extension Locks {
     if let names, limit != names.count {
       throw .invalid(.limit, "\(limit)", "is \(limit), and 'slots' has \(names.count) names; leave it out")
     }
-    let isPinned = try call.word(.pinned, ["true", "false"]) == "true"
+    let isPinned = try call.flag(.pinned)
     var request = ResizeRequest(key, limit: limit, isPinned: isPinned)
     request.names = names
     let resized = try call.server.engine.locks.resize(request, for: call.caller, at: call.now)
-    let writer = call.writer
-    return call.json(resized.wasMade ? 201 : 200, capacity: 1024) { json in
+    return call.json(resized.wasMade ? 201 : 200, capacity: 1024) { writer, json in
       writer.lock(resized.lock, limitApplied: resized.limitApplied, into: &json)
     }
   }
@@ -76,11 +74,10 @@ extension Locks {
     }
     let binding = try call.server.native().binding(key, native)
     return call.json { json in
-      json.open("key")
-      json.append(json: key.text)
+      json.open("key", key.text)
       json.member("dialect", key.native?.dialect)
-      json.append(",\"sysv\":{\"key\":" as StaticString)
-      if let key = binding.key { json.append(decimal: Int(key)) } else { json.append("null" as StaticString) }
+      json.next("sysv")
+      json.open("key", binding.key.map(Int.init))
       json.member("id", binding.id.map(Int.init))
       json.member("nsems", binding.semaphoreCount)
       json.append(",\"semaphores\":[" as StaticString)
@@ -109,15 +106,15 @@ extension Call {
     switch name {
     case .php(let key):
       try refuseOthers(than: [.limit, .perm], of: "a php: name")
-      return .php(key, permissions: try permissions(), for: caller)
+      return .php(key, permissions: try permissionBits(.perm), for: caller)
     case .apache(let session):
       try refuseOthers(than: [.semaphoreKey, .nsems, .perm] + listing, of: "an apache: name")
       return .apache(
         session, count: try semaphoreCount(2, CounterDialect.perSetMax), key: try semaphoreKey(),
-        permissions: try permissions(), for: caller)
+        permissions: try permissionBits(.perm), for: caller)
     case .sharelite(let key):
       try refuseOthers(than: [.perm] + listing, of: "a sharelite: name")
-      return .sharelite(key, permissions: try permissions(), for: caller)
+      return .sharelite(key, permissions: try permissionBits(.perm), for: caller)
     case .path(let path):
       try refuseOthers(than: [.limit, .project, .sem, .nsems, .touch, .perm, .undo], of: "a path: name")
       return try concurrency(at: path, makes: makes)
@@ -142,7 +139,7 @@ extension Call {
     let count = try semaphoreCount(1, CounterDialect.perSetMax) ?? 1
     let number = try number(.sem, 0, NativeName.numberMax) ?? 0
     return .path(
-      path, project: try project(), semaphore: number, count: count, permissions: try permissions(),
+      path, project: try project(), semaphore: number, count: count, permissions: try permissionBits(.perm),
       values: makes ? try values(count) : [], touches: try word(.touch, ["true", "false"]) != "false",
       isEndless: try isEndless(), for: caller)
   }
@@ -163,8 +160,8 @@ extension Call {
     case .key(let key):
       return .madeSemaphore(
         number, of: key, count: try semaphoreCount(number + 1, max(number + 1, CounterDialect.perSetMax)),
-        value: try self.number(.value, 1, Limits.slots), permissions: try permissions(), isEndless: try isEndless(),
-        for: caller)
+        value: try self.number(.value, 1, Limits.slots), permissions: try permissionBits(.perm),
+        isEndless: try isEndless(), for: caller)
     }
   }
 
@@ -176,22 +173,6 @@ extension Call {
       guard let value = arguments[.nsems].flatMap(Int.init), value > maximum else { throw error }
       throw error.adding([("errno", .text("EINVAL")), ("limit", .text("SEMMSL"))])
     }
-  }
-
-  /// Nine permission bits as octal text, `0666` or `666`.
-  private func permissions() throws(LeaseholdError) -> UInt16? {
-    guard let text = arguments[.perm] else { return nil }
-    guard (1...4).contains(text.utf8.count), text.utf8.allSatisfy({ (0x30...0x37).contains($0) }),
-      let bits = UInt16(text, radix: 8)
-    else { throw .invalid(.perm, text, "must be octal text, such as 0666 or 600") }
-    guard bits <= 0o777 else {
-      throw LeaseholdError(
-        .outOfRange, "'perm' must be 0000...0777: the permission bits of the set.",
-        facts: [
-          ("parameter", .text("perm")), ("value", .text(text)), ("minimum", .text("0000")), ("maximum", .text("0777")),
-        ])
-    }
-    return bits
   }
 
   private func semaphoreKey() throws(LeaseholdError) -> Int32? {
@@ -223,12 +204,8 @@ extension Call {
     guard let text = arguments[.limit] else { return Array(repeating: 1, count: count) }
     var values: [UInt16] = []
     for item in text.split(separator: ",", omittingEmptySubsequences: false) {
-      let trimmed = item.drop { $0 == " " }
-      guard let value = UInt16(trimmed), trimmed.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
-        throw .invalid(.limit, text, "must be a whole number, or a list with one for each of the \(count) semaphores")
-      }
-      guard (1...Limits.slots).contains(Int(value)) else { throw .outOfRange(.limit, text, 1, Limits.slots) }
-      values.append(value)
+      let value = try LeaseholdError.whole("limit", item.drop { $0 == " " }, 1, Limits.slots)
+      values.append(UInt16(value))
     }
     if values.count == 1 { return Array(repeating: values[0], count: count) }
     guard values.count == count else {

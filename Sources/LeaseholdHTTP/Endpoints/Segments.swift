@@ -7,10 +7,9 @@ enum Segments {
     let filter = try call.listFilter()
     let store = try call.variables
     let inventory = try store.segments(from: filter.cursor, limit: filter.limit)
-    let writer = call.writer
-    return call.json(capacity: 512 + inventory.segments.count * 384) { json in
+    return call.json(capacity: 512 + inventory.entries.count * 384) { writer, json in
       json.open("segments")
-      json.append(each: inventory.segments) { segment, json in
+      json.append(each: inventory.entries) { segment, json in
         writer.segment(segment, into: &json)
         json.append(UInt8(ascii: "}"))
       }
@@ -77,7 +76,7 @@ enum Segments {
     let force = try call.flag(.force)
     let segment = try store.remove(address, force: force)
     return call.json { json in
-      json.append("{\"removed\":true" as StaticString)
+      json.open("removed", true)
       json.member("segment", segment.text)
       json.member("id", Int(segment.id))
       json.member("nattch", segment.status.attachCount)
@@ -89,9 +88,7 @@ enum Segments {
     let address = try call.segmentInPath()
     let (offset, length) = (try call.number(.offset, 0, Int.max) ?? 0, try call.number(.length, 0, Int.max))
     let bytes = try store.read(address, offset: offset, length: length)
-    var body = ResponseBuffer(capacity: bytes.count)
-    bytes.withUnsafeBytes { body.append(contentsOf: $0) }
-    return call.respond(Response(status: 200, contentType: "application/octet-stream", body: body))
+    return call.respond(Response(status: 200, contentType: "application/octet-stream", body: ResponseBuffer(bytes)))
   }
 
   static func write(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
@@ -107,8 +104,7 @@ enum Segments {
     let length = try call.number(.length, bytes.count, Int.max) ?? bytes.count
     let segment = try store.write(bytes, to: address, offset: offset, length: length)
     return call.json { json in
-      json.open("written_bytes")
-      json.append(decimal: length)
+      json.open("written_bytes", length)
       json.member("segment", segment.text)
       json.member("id", Int(segment.id))
       json.member("offset", offset)
@@ -122,7 +118,7 @@ extension Call {
     let key = try IPCObject.segment.newKey(arguments[.key])
     let size = try number(.size, 40, Int.max) ?? 10_000
     let mode = try permissionBits() ?? 0o666
-    let initializes = try word(.initialize, ["true", "false"]) == "true"
+    let initializes = try flag(.`init`)
     var request = SegmentRequest(key: key == 0 ? nil : key, byteCount: size, mode: mode, initializes: initializes)
     request.account = caller.account
     return request

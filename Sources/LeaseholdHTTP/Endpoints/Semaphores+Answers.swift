@@ -28,8 +28,7 @@ extension AnswerWriter {
 
   /// The members of a set and of a segment that name it and its users, left open for more.
   func ipc(_ id: Int32, _ permissions: IPCPermissions, into json: inout ResponseBuffer) {
-    json.open("key")
-    json.append(decimal: Int(permissions.key.rawValue))
+    json.open("key", Int(permissions.key.rawValue))
     json.member("id", Int(id))
     json.member("uid", Int(permissions.owner))
     json.member("gid", Int(permissions.group))
@@ -47,23 +46,18 @@ extension AnswerWriter {
   /// The whole of a set with its semaphores, left open.
   func detail(_ detail: SemaphoreSetDetail, into json: inout ResponseBuffer) {
     set(detail.info, into: &json)
-    json.next("values")
-    json.append(each: detail.semaphores) { $1.append(decimal: $0.value) }
-    json.next("semaphores")
-    json.append(each: Array(detail.semaphores.enumerated())) { semaphore, json in
+    json.member("values", each: detail.semaphores) { $1.append(decimal: $0.value) }
+    json.member("semaphores", each: Array(detail.semaphores.enumerated())) { semaphore, json in
       members(semaphore.offset, semaphore.element, into: &json)
       json.append(UInt8(ascii: "}"))
     }
-    json.next("holders")
-    json.append(each: detail.holders) { holder($0, into: &$1) }
-    json.next("waiters")
-    json.append(each: detail.waiters) { waiter($0, into: &$1) }
+    json.member("holders", each: detail.holders) { holder($0, into: &$1) }
+    json.member("waiters", each: detail.waiters) { waiter($0, into: &$1) }
   }
 
   /// One semaphore, left open for more members.
   func members(_ number: Int, _ semaphore: SemaphoreInfo, into json: inout ResponseBuffer) {
-    json.open("sem")
-    json.append(decimal: number)
+    json.open("sem", number)
     json.member("value", semaphore.value)
     json.member("pid", Int(semaphore.pid ?? 0))
     json.member("ncnt", semaphore.increaseWaiters)

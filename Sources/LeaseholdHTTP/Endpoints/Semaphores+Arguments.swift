@@ -39,8 +39,8 @@ extension Call {
     guard parts.count >= 2, Set(parts[2...]).isSubset(of: ["nowait", "undo"]) else {
       throw .invalid(.ops, String(text), "must hold operations as SEM:OP, SEM:OP:nowait or SEM:OP:undo")
     }
-    let semaphore = try LeaseholdError.whole("ops[\(index)].sem", parts[0], 0, 65_535, errno: "EFBIG")
-    let delta = try LeaseholdError.whole("ops[\(index)].op", parts[1], -32_768, 32_767, errno: "ERANGE")
+    let semaphore = try LeaseholdError.kernelNumber("ops[\(index)].sem", parts[0], 0, 65_535, errno: "EFBIG")
+    let delta = try LeaseholdError.kernelNumber("ops[\(index)].op", parts[1], -32_768, 32_767, errno: "ERANGE")
     var flags: SemaphoreOperation.Flags = parts[2...].contains("nowait") ? .nowait : []
     if parts[2...].contains("undo") { flags.insert(.undo) }
     return SemaphoreOperation(semaphore: UInt16(semaphore), delta: Int16(delta), flags: flags)
@@ -50,26 +50,30 @@ extension Call {
 extension LeaseholdError {
   /// A semaphore's value.
   static func value(of parameter: String, _ text: String) throws(LeaseholdError) -> UInt16 {
-    UInt16(try whole(parameter, text[...], 0, Limits.slots, errno: "ERANGE"))
+    UInt16(try kernelNumber(parameter, text[...], 0, Limits.slots, errno: "ERANGE"))
   }
 
   /// A whole number that the kernel has a range for.
-  fileprivate static func whole(
+  fileprivate static func kernelNumber(
     _ parameter: String, _ text: Substring, _ minimum: Int, _ maximum: Int, errno: String
   ) throws(LeaseholdError) -> Int {
-    let digits = text.hasPrefix("-") || text.hasPrefix("+") ? text.dropFirst() : text
+    do throws(LeaseholdError) {
+      return try whole(parameter, text, minimum, maximum, signs: "+-")
+    } catch {
+      throw error.code == .outOfRange ? error.adding([("errno", .text(errno))]) : error
+    }
+  }
+
+  /// A whole number.
+  static func whole(
+    _ name: String, _ text: Substring, _ minimum: Int, _ maximum: Int, signs: String = "-"
+  ) throws(LeaseholdError) -> Int {
+    let digits = text.first.map(signs.contains) == true ? text.dropFirst() : text
     guard !digits.isEmpty, digits.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else {
-      throw LeaseholdError(
-        .invalidParameter, "'\(parameter)' must be a whole number, \(minimum)...\(maximum).",
-        facts: [("parameter", .text(parameter)), ("value", .text(String(text).excerpt))])
+      throw .invalid(name, String(text), "must be a whole number, \(minimum)...\(maximum)")
     }
     guard let value = Int(text), (minimum...maximum).contains(value) else {
-      throw LeaseholdError(
-        .outOfRange, "'\(parameter)' must be \(minimum)...\(maximum).",
-        facts: [
-          ("parameter", .text(parameter)), ("value", .text(String(text).excerpt)),
-          ("minimum", .number(Int64(minimum))), ("maximum", .number(Int64(maximum))), ("errno", .text(errno)),
-        ])
+      throw .outOfRange(name, String(text), .number(Int64(minimum)), .number(Int64(maximum)))
     }
     return value
   }

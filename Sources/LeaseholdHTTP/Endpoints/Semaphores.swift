@@ -6,10 +6,9 @@ enum Semaphores {
   static func list(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let filter = try call.listFilter()
     let inventory = try call.server.semaphores().semaphoreSets(from: filter.cursor, limit: filter.limit)
-    let writer = call.writer
-    return call.json(capacity: 512 + inventory.sets.count * 320) { json in
+    return call.json(capacity: 512 + inventory.entries.count * 320) { writer, json in
       json.open("semaphores")
-      json.append(each: inventory.sets) { set, json in
+      json.append(each: inventory.entries) { set, json in
         writer.set(set, into: &json)
         json.append(UInt8(ascii: "}"))
       }
@@ -21,16 +20,14 @@ enum Semaphores {
   static func get(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let address = try call.setInPath()
     let detail = try call.server.semaphores().semaphoreSet(address, for: call.caller)
-    let writer = call.writer
-    return call.json(capacity: 512 + detail.semaphores.count * 80) { writer.detail(detail, into: &$0) }
+    return call.json(capacity: 512 + detail.semaphores.count * 80) { $0.detail(detail, into: &$1) }
   }
 
   static func getOne(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let address = try call.setInPath()
     let number = call.semaphoreNumber
     let found = try call.server.semaphores().semaphore(number, of: address, for: call.caller)
-    let writer = call.writer
-    return call.json { json in
+    return call.json { writer, json in
       writer.members(number, found.semaphore, into: &json)
       json.member("key", Int(found.info.key))
       json.member("id", Int(found.info.id))
@@ -57,7 +54,7 @@ enum Semaphores {
     var response = Response.json(opened.isNew ? 201 : 200) { json in
       writer.set(opened.info, into: &json)
       json.member("created", opened.isNew)
-      if !opened.isNew { json.list("ignored", given.filter { $0 != .nsems || differs }.map { "\($0.name)" }) }
+      if !opened.isNew { json.list("ignored", given.filter { $0 != .nsems || differs }.map(\.name)) }
     }
     // The address has its id: a key may name another one tomorrow.
     if opened.isNew { response.add("Location", "/semaphores/id:\(opened.info.id)") }
@@ -66,13 +63,10 @@ enum Semaphores {
 
   static func change(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let address = try call.setInPath()
-    let change = SemaphoreSetChange(
-      uid: try call.number(.uid, 0, Limits.identity).map(UInt32.init),
-      gid: try call.number(.gid, 0, Limits.identity).map(UInt32.init), mode: try call.permissionBits(),
-      caller: call.caller)
-    let info = try call.server.semaphores().changeSemaphoreSet(address, change)
-    let writer = call.writer
-    return call.json { writer.set(info, into: &$0) }
+    let (uid, gid, mode) = (try call.identity(.uid), try call.identity(.gid), try call.permissionBits())
+    let info = try call.server.semaphores().changeSemaphoreSet(
+      address, uid: uid, gid: gid, mode: mode, caller: call.caller)
+    return call.json { $0.set(info, into: &$1) }
   }
 
   static func remove(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
@@ -80,7 +74,7 @@ enum Semaphores {
     let force = try call.flag(.force)
     let info = try call.server.semaphores().removeSemaphoreSet(address, force: force, caller: call.caller, at: call.now)
     return call.json { json in
-      json.append("{\"removed\":true" as StaticString)
+      json.open("removed", true)
       json.member("key", Int(info.key))
       json.member("id", Int(info.id))
     }
@@ -99,13 +93,13 @@ enum Semaphores {
   }
 
   private static func write(
-    _ values: SemaphoreWrite.Values, _ call: borrowing Call
+    _ values: SemaphoreValues, _ call: borrowing Call
   ) throws(LeaseholdError) -> Disposition {
-    let request = SemaphoreWrite(
-      address: try call.setInPath(), values: values, force: try call.flag(.force), caller: call.caller)
-    let written = try call.server.semaphores().writeSemaphores(request, at: call.now)
+    let (address, force) = (try call.setInPath(), try call.flag(.force))
+    let written = try call.server.semaphores().writeSemaphores(
+      address, values, force: force, caller: call.caller, at: call.now)
     return call.json { json in
-      json.append("{\"written\":true" as StaticString)
+      json.open("written", true)
       json.member("key", Int(written.info.key))
       json.member("id", Int(written.info.id))
       json.list("broken", written.broken)
@@ -114,9 +108,7 @@ enum Semaphores {
 
   static func operate(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let steps = try call.semaphoreSteps()
-    var asked = try call.span(.wait, .zero, call.server.limits.waitMax)
-    if asked == nil { asked = try call.preferredWait() }
-    let wait = asked ?? .zero
+    let wait = try call.waitOrPreferred()
     var request = OperationRequest(address: try call.setInPath(), steps: steps, wait: wait, caller: call.caller)
     request.ttl = try call.times(isBound: false, default: call.server.limits.ttlDefault).ttl
     request.owner = try call.owner()
@@ -125,32 +117,32 @@ enum Semaphores {
       throw .invalid(name, call.arguments[name] ?? "", "needs an operation with undo: without, there is no lease")
     }
     let semaphores = try call.server.semaphores()
-    let exchange = call.exchange
-    var waiting: WaitingOperation?
-    if wait > .zero {
-      let parked = ParkedRequest(exchange, server: call.server, asText: call.asText)
-      waiting = WaitingOperation(parked, semaphores)
-    }
-    exchange.context.pending = waiting
-    let outcome: OperationOutcome
+    let waiting =
+      wait > .zero
+      ? WaitingAcquire(call.exchange, server: call.server, asText: call.asText, operatingOn: semaphores, nil) : nil
     do throws(LeaseholdError) {
-      outcome = try semaphores.operate(request, client: waiting, at: call.now)
+      switch try semaphores.operate(request, client: waiting, at: call.now) {
+      case .performed(let result):
+        call.exchange.context.pending = nil
+        return call.respond(result.response)
+      case .granted(let lease): return try call.answer(.granted(lease), waiting)
+      case .waiting(let waiter): return try call.answer(.waiting(waiter, behind: nil), waiting)
+      }
     } catch {
-      exchange.context.pending = nil
-      throw error
+      return try call.answer(.refused(error), waiting)
     }
-    switch outcome {
-    case .performed(let result):
-      exchange.context.pending = nil
-      return call.respond(result.response)
-    case .granted(let lease):
-      exchange.context.pending = nil
-      // A grant whose answer cannot be delivered is withdrawn; a repeated answer is not a grant.
-      if !lease.replayed { exchange.context.grant = lease.grant }
-      return call.respond(call.writer.granted(lease, asText: call.asText))
-    case .waiting(let waiter):
-      waiting?.begin(waiter)
-      return .pending
+  }
+}
+
+extension OperationResult {
+  /// The answer: what was done, and where.
+  var response: Response {
+    .json(capacity: 128) { json in
+      json.open("done", true)
+      json.member("key", Int(key))
+      json.member("id", Int(id))
+      json.member("ops", count)
+      json.member("waited_ms", Int(waited.milliseconds))
     }
   }
 }

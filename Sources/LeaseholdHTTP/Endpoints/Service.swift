@@ -14,7 +14,7 @@ enum Service {
           + "Restart the service; leases stay.",
         facts: [("stalled_ms", .number(stood.milliseconds))])
     }
-    return call.json(capacity: 64) { $0.append("{\"status\":\"ok\"" as StaticString) }
+    return call.json(capacity: 64) { $0.open("status", "ok") }
   }
 
   static func ready(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
@@ -35,7 +35,7 @@ enum Service {
         facts: [("part", .text(fault.part.rawValue))], retryAfter: .seconds(1))
     }
     return call.json { json in
-      json.append("{\"status\":\"ready\"" as StaticString)
+      json.open("status", "ready")
       json.member("leases", status.leases)
       json.member("cooling", status.cooling)
       json.member("locks", status.locks)
@@ -76,7 +76,7 @@ enum Service {
     var body = ResponseBuffer(capacity: OpenAPIDocument.byteCount + version.utf8.count)
     OpenAPIDocument.write(version: version, into: &body)
     var response = Response(status: 200, contentType: "application/yaml", body: body)
-    response.add("Link", "</docs>; rel=\"service-doc\"" as StaticString)
+    response.add("Link", "</docs>; rel=\"service-doc\"")
     return call.respond(response)
   }
 
@@ -86,9 +86,8 @@ enum Service {
     var response = Response(status: 200, contentType: "text/html; charset=utf-8", body: body)
     // The page is the same for every caller, and has no caller's words in it.
     response.add(
-      "Content-Security-Policy",
-      "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'" as StaticString)
-    response.add("Link", "</openapi.yaml>; rel=\"service-desc\"" as StaticString)
+      "Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+    response.add("Link", "</openapi.yaml>; rel=\"service-desc\"")
     return call.respond(response)
   }
 
@@ -99,8 +98,7 @@ enum Service {
       throw LeaseholdError(.notFound, "No error has the code '\(name.excerpt)'; openapi.yaml lists them all.")
     }
     return call.json(capacity: 512) { json in
-      json.open("type")
-      json.append(json: "/problems/" + code.rawValue)
+      json.open("type", "/problems/" + code.rawValue)
       json.member("code", code.rawValue)
       json.member("status", Int(row.status))
       json.member("title", "\(row.title)")
@@ -113,7 +111,7 @@ enum Service {
     if Accept(call.exchange).prefersHTML { return try Dashboard.locks(call, choice) }
     let version = call.server.options.versions.leasehold
     return call.json { json in
-      json.append("{\"name\":\"leasehold\"" as StaticString)
+      json.open("name", "leasehold")
       json.member("version", version)
       json.append(
         """

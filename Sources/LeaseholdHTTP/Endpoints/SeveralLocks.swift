@@ -1,3 +1,4 @@
+import JSONText
 import Leasehold
 
 // What concerns several locks at once, or a lease that changes its form.
@@ -5,23 +6,16 @@ import Leasehold
 extension Leases {
   /// Takes several locks on one lease.
   static func acquire(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let bond = try call.bond()
-    var request = try call.wants(bond: bond)
-    if case .process(let asked) = bond { request.process = try call.process(asked) }
-    if call.arguments.has(anyOf: .ofStop) { try call.addStop(to: &request) }
-    return try call.acquire(request)
+    try call.acquire(call.wants(bond: call.bond()))
   }
-}
 
-extension Leases {
   /// Adds locks to a lease that is held.
   static func add(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     try call.server.need(
       .addedLocks, "no leases that get more locks later", instead: "POST /leases, which takes several at once")
     let request = AddRequest(try call.leaseID(), try call.wantList(), caller: call.caller)
     let lease = try call.server.engine.locks.add(request, at: call.now)
-    let writer = call.writer
-    return call.json(capacity: 1024) { writer.lease(lease, into: &$0) }
+    return call.json(capacity: 1024) { $0.lease(lease, into: &$1) }
   }
 }
 
@@ -51,18 +45,17 @@ extension Call {
     guard let text = arguments[.want] else {
       throw .missing(.want, "the locks, as in \(Parameter.want.listExample)")
     }
-    let isList = text.utf8.first == UInt8(ascii: "\n")
     // Of bytes: a comma with an accent behind it parts two names, too.
-    let parts = text.utf8.dropFirst(isList ? 1 : 0).split(
-      separator: UInt8(ascii: isList ? "\n" : ","), omittingEmptySubsequences: false
-    ).map { Substring($0) }
-    guard !text.isEmpty, parts.count <= Limits.wants else {
-      throw .outOfRange(.want, "\(text.isEmpty ? 0 : parts.count)", 1, Limits.wants)
+    let names = text.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
+    let isJSON = text.utf8.first == UInt8(ascii: "\n")
+    let elements = isJSON ? JSON(Array(text.utf8))?.elements ?? [] : names.map { .string("\(Substring($0))") }
+    guard !text.isEmpty, (1...Limits.wants).contains(elements.count) else {
+      throw .outOfRange(.want, "\(text.isEmpty ? 0 : elements.count)", 1, Limits.wants)
     }
     var wants: [Want] = []
-    for (index, part) in parts.enumerated() {
+    for (index, element) in elements.enumerated() {
       do throws(LeaseholdError) {
-        let want = isList ? try want(String(part)) : try plainWant(part)
+        let want = if let name = element.string { try plainWant(name) } else { try want(element.members) }
         try exchange.context.token?.check(name: want.lock.key.text)
         wants.append(want)
       } catch {
@@ -79,47 +72,40 @@ extension Call {
     return try acquireRequest(wants[0], others: Array(wants[1...]), bond, ttl: ttl, cooldown: cooldown)
   }
 
-  private func plainWant(_ name: Substring) throws(LeaseholdError) -> Want {
-    let key: LockKey
-    do {
-      key = try LockKey(utf8: name.utf8)
-    } catch {
-      throw LeaseholdError(flaw: error, of: String(name))
-    }
+  private func plainWant(_ name: String) throws(LeaseholdError) -> Want {
+    let key = try LockKey(asked: name.utf8)
     guard key.native == nil else {
-      throw .invalid(.want, String(name), "names native locks only in JSON, as in \(Parameter.want.listExample)")
+      throw .invalid(.want, name, "names native locks only in JSON, as in \(Parameter.want.listExample)")
     }
     return Want(LockName(key))
   }
 
-  private func want(_ form: String) throws(LeaseholdError) -> Want {
-    let bytes = Array(form.utf8)
-    let result: Result<Want, LeaseholdError> = bytes.withUnsafeBufferPointer { bytes in
-      do throws(LeaseholdError) {
-        var arguments = Arguments()
-        try arguments.readForm(bytes, known: .want)
-        let call = Call(exchange: exchange, server: server, arguments: arguments, asText: asText)
-        guard let key = try call.keyArgument() else { throw LeaseholdError.missing(.key, "the lock's name") }
-        var want = Want(LockName(key))
-        want.lock.native = try call.nativeRequest(key, makes: true)
-        try call.describe(&want)
-        return .success(want)
-      } catch {
-        return .failure(error)
-      }
-    }
-    return try result.get()
+  private func want(_ members: [JSON.Member]) throws(LeaseholdError) -> Want {
+    var arguments = Arguments()
+    try arguments.read(members, known: .want)
+    let call = Call(exchange: exchange, server: server, arguments: arguments, asText: asText)
+    guard let key = try call.keyArgument() else { throw LeaseholdError.missing(.key, "the lock's name") }
+    var want = Want(LockName(key))
+    want.lock.native = try call.nativeRequest(key, makes: true)
+    try call.describe(&want)
+    return want
   }
+}
+
+extension ParameterSet {
+  /// The parameters of one lock of several.
+  fileprivate static let want: ParameterSet = [
+    .key, .mode, .limit, .count, .perm, .semaphoreKey, .nsems, .project, .sem, .touch, .create, .value, .slots,
+    .slot,
+  ]
 }
 
 extension AnswerWriter {
   /// The locks of a lease of several, and whether the kernel took them in one step.
   func parts(_ lease: LeaseSnapshot, into json: inout ResponseBuffer) {
     func isLater(_ part: LeasePart) -> Bool { part.fence > lease.fence }
-    json.next("locks")
-    json.append(each: lease.parts) { part, json in
-      json.open("key")
-      json.append(json: part.key.text)
+    json.member("locks", each: lease.parts) { part, json in
+      json.open("key", part.key.text)
       json.member("kind", part.kind.name)
       json.member("mode", part.mode.name)
       json.member("count", part.count)
@@ -136,10 +122,8 @@ extension AnswerWriter {
 
   /// Writes the circle of waiters.
   func circle(_ circle: [DeadlockStep], into json: inout ResponseBuffer) {
-    json.next("circle")
-    json.append(each: circle) { step, json in
-      json.open("waits_for")
-      if let key = step.waitsFor { json.append(json: key.text) } else { json.append("null" as StaticString) }
+    json.member("circle", each: circle) { step, json in
+      json.open("waits_for", step.waitsFor?.text)
       json.member("mode", step.mode.name)
       json.member("owner", step.owner)
       json.member("holds", step.holds?.text)

@@ -19,8 +19,7 @@ enum SharedMemory {
   private static func write(_ list: VariableList, of segment: SegmentInfo, into json: inout ResponseBuffer) {
     json.open("variables")
     json.append(each: list.entries) { entry, json in
-      json.open("key")
-      json.append(decimal: Int(entry.key))
+      json.open("key", Int(entry.key))
       json.member("type", entry.type)
       json.member("length_bytes", entry.byteCount)
       json.append(UInt8(ascii: "}"))
@@ -51,9 +50,7 @@ enum SharedMemory {
   }
 
   private static func serialized(_ variable: StoredVariable) -> Response {
-    var body = ResponseBuffer(capacity: variable.text.count)
-    variable.text.withUnsafeBytes { body.append(contentsOf: $0) }
-    return Response(status: 200, contentType: "application/vnd.php.serialized", body: body)
+    Response(status: 200, contentType: "application/vnd.php.serialized", body: ResponseBuffer(variable.text))
   }
 
   private static func json(_ variable: StoredVariable, in segment: SegmentInfo) throws(LeaseholdError) -> Response {
@@ -77,10 +74,7 @@ enum SharedMemory {
     } catch {
       throw .notRepresentable(error.what, variable)
     }
-    var body = ResponseBuffer(capacity: text.count + 1)
-    text.withUnsafeBytes { body.append(contentsOf: $0) }
-    body.append(UInt8(ascii: "\n"))
-    return Response(status: 200, contentType: "application/json", body: body)
+    return Response(status: 200, contentType: "application/json", body: ResponseBuffer(text + "\n".utf8))
   }
 
   static func put(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
@@ -95,8 +89,7 @@ enum SharedMemory {
     return try GuardedRequest.run(call, key: segment.guardKey) { () throws(LeaseholdError) in
       let outcome = try store.put(request, in: address)
       var response = Response.json(outcome.replaced ? 200 : 201, capacity: 192) { json in
-        json.open("key")
-        json.append(decimal: Int(outcome.key))
+        json.open("key", Int(outcome.key))
         json.member("name", key.name)
         json.member("segment", segment.text)
         json.member("type", PHPValue.typeName(of: request.text))
@@ -118,7 +111,7 @@ enum SharedMemory {
       let removed = try store.remove(key, fence: fence, if: condition, in: address)
       guard let removed else { throw .noSuchVariable(key, in: segment) }
       return .json(capacity: 128) { json in
-        json.append("{\"removed\":true" as StaticString)
+        json.open("removed", true)
         json.member("key", Int(removed.key))
         json.member("name", key.name)
         json.member("segment", segment.text)

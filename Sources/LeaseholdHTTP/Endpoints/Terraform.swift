@@ -61,7 +61,7 @@ enum Terraform {
       _ = try call.broken(request)
     }
     return call.json { json in
-      json.append("{\"unlocked\":true" as StaticString)
+      json.open("unlocked", true)
       json.member("key", key.text)
     }
   }
@@ -77,19 +77,24 @@ enum Terraform {
   }
 }
 
-/// Answers with lock-infos: one's own with 200, also a second time, and the holder's with 423.
-private final class StateLock: GrantForm {
+/// The form of an acquire's answer that is a lock-info: one's own with 200, also a second time, and the holder's with
+/// 423.
+///
+/// An object, so that all other acquires carry one empty word of it.
+final class StateLock: Sendable {
   private let key: LockKey
   private let info: LockInfo
   private let kept: LockInfos
 
   init(key: LockKey, info: LockInfo, kept: LockInfos) { (self.key, self.info, self.kept) = (key, info, kept) }
 
+  /// The answer to a grant.
   func granted(_ lease: LeaseSnapshot) -> Response {
     kept.keep(info, of: lease.id, on: key)
     return info.response
   }
 
+  /// The answer to a refusal for one's own lock; throws the error of any other.
   func refused(_ error: LeaseholdError) throws(LeaseholdError) -> Response {
     guard let holder = error.contention?.first else { throw error }
     let theirs = kept.info(of: holder, on: key)

@@ -13,36 +13,38 @@ final class EventFrame: Sendable {
     kind = event.kind
     key = event.key
     keyHash = ExactText(event.key).hashValue
-    var frame = ResponseBuffer(capacity: 384)
-    frame.append("id: " as StaticString)
-    frame.append(eventID: number, of: epoch)
-    frame.append("\nevent: " as StaticString)
-    frame.append(event.kind.name)
-    frame.append("\ndata: " as StaticString)
-    writer.event(event, number: number, into: &frame)
-    frame.append("\n\n" as StaticString)
-    bytes = frame.withBytes { Array($0) }
+    bytes = Self.frame(number, of: epoch) { frame in
+      frame.append("\nevent: " as StaticString)
+      frame.append(event.kind.name)
+      frame.append("\ndata: " as StaticString)
+      writer.event(event, number: number, into: &frame)
+    }
   }
 
   /// The event that says that events are missing, and how many where that is known.
   static func gap(missed: UInt64?, reason: StaticString, before number: UInt64, epoch: UInt64) -> [UInt8] {
-    var frame = ResponseBuffer(capacity: 160)
-    frame.append("id: " as StaticString)
-    frame.append(eventID: number - 1, of: epoch)
-    frame.append("\nevent: gap\ndata: {\"missed\":" as StaticString)
-    if let missed { frame.append(decimal: missed) } else { frame.append("null" as StaticString) }
-    frame.append(",\"reason\":\"" as StaticString)
-    frame.append(reason)
-    frame.append("\"}\n\n" as StaticString)
-    return frame.withBytes { Array($0) }
+    frame(number - 1, of: epoch) { frame in
+      frame.append("\nevent: gap\ndata: {\"missed\":" as StaticString)
+      if let missed { frame.append(decimal: missed) } else { frame.append("null" as StaticString) }
+      frame.append(",\"reason\":\"" as StaticString)
+      frame.append(reason)
+      frame.append("\"}" as StaticString)
+    }
   }
 
   /// The beginning of a stream: how soon to come back, and where it stands, so that even a follower that got no event
   /// can go on.
   static func prelude(before number: UInt64, epoch: UInt64) -> [UInt8] {
-    var frame = ResponseBuffer(capacity: 64)
-    frame.append("retry: 2000\nid: " as StaticString)
-    frame.append(eventID: number - 1, of: epoch)
+    Array("retry: 2000\n".utf8) + frame(number - 1, of: epoch) { _ in }
+  }
+
+  private static func frame(
+    _ number: UInt64, of epoch: UInt64, _ write: (inout ResponseBuffer) -> Void
+  ) -> [UInt8] {
+    var frame = ResponseBuffer(capacity: 384)
+    frame.append("id: " as StaticString)
+    frame.append(eventID: number, of: epoch)
+    write(&frame)
     frame.append("\n\n" as StaticString)
     return frame.withBytes { Array($0) }
   }
@@ -76,7 +78,6 @@ extension AnswerWriter {
       json.member("limit", Int(event.count))
       json.member("reason", event.reason)
       json.member("by", event.text)
-      if let trace = event.trace.traceID { json.member("trace_id", trace) }
     } else {
       json.member("ref", event.ref == 0 ? nil : LeaseID(high: event.ref << 24, low: 0).ref)
       json.member("owner", event.text)
@@ -90,8 +91,8 @@ extension AnswerWriter {
         json.member("break_reason", note.reason)
         json.member("by", note.by)
       }
-      if let trace = event.trace.traceID { json.member("trace_id", trace) }
     }
+    if let trace = event.trace.traceID { json.member("trace_id", trace) }
     json.append(UInt8(ascii: "}"))
   }
 }

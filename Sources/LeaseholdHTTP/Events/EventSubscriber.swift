@@ -28,9 +28,11 @@ struct EventFilter: Sendable {
 /// A follower of events: a place in the feed's window, and no events of its own.
 ///
 /// All that can change belongs to the feed, under its lock.
-final class EventSubscriber: StreamSource, @unchecked Sendable {
+final class EventSubscriber: PendingRequest, @unchecked Sendable {
   let filter: EventFilter
   private let feed: EventFeed
+  /// Its part of what its caller may follow, until its answer is over.
+  private var claim: CallerClaim?
   /// The number of the event to look at next.
   var cursor: UInt64
   /// Bytes that go first: a frame that was cut, or a word about what is missing.
@@ -49,36 +51,31 @@ final class EventSubscriber: StreamSource, @unchecked Sendable {
   /// True when its connection has asked for bytes.
   var hasBegun = false
 
-  init(_ feed: EventFeed, _ filter: EventFilter, from cursor: UInt64, prelude: [UInt8]) {
+  init(
+    _ feed: EventFeed, _ filter: EventFilter, from cursor: UInt64, prelude: [UInt8], _ claim: CallerClaim?
+  ) {
     self.feed = feed
+    self.claim = claim
     self.filter = filter
     self.cursor = cursor
     rest = prelude[...]
   }
 
+  /// True when what was read last ended in the middle of something.
   var isMidway: Bool { feed.withState { _ in !rest.isEmpty } }
 
+  /// Moves bytes out and returns how many; 0 for nothing by now.
+  ///
+  /// On the connection's thread, under the stream's lock.
   func read(into target: UnsafeMutableRawPointer, atMost limit: Int) -> Int {
     feed.withState { $0.fill(self, target, limit) }
   }
 
+  /// True when nothing more will come.
   var isOver: Bool { feed.withState { _ in isEnding && rest.isEmpty } }
-}
-
-/// The part of its stream of events that an exchange keeps.
-final class EventSession: PendingRequest {
-  let feed: EventFeed
-  let subscriber: EventSubscriber
-  private var claim: CallerClaim?
-
-  init(_ feed: EventFeed, _ subscriber: EventSubscriber, _ claim: CallerClaim?) {
-    self.claim = claim
-    self.feed = feed
-    self.subscriber = subscriber
-  }
 
   func completed(delivered: Bool) {
-    feed.remove(subscriber)
+    feed.remove(self)
     claim = nil
   }
 }

@@ -1,4 +1,3 @@
-import Glibc
 import Leasehold
 
 /// The frames that a follower may still want, and the followers.
@@ -52,7 +51,7 @@ struct EventWindow {
         EventFrame.gap(missed: first - subscriber.cursor, reason: "too-slow", before: first, epoch: epoch)[...]
       subscriber.cursor = first
     }
-    count += copy(&subscriber.rest, target, limit)
+    count += subscriber.rest.move(into: target, atMost: limit)
     // A follower that the window has gone past reads its prelude, and at the next read the word about the gap.
     guard subscriber.cursor >= first else { return count }
     while subscriber.rest.isEmpty, !subscriber.isEnding, subscriber.credit > 0, subscriber.cursor < next {
@@ -61,7 +60,7 @@ struct EventWindow {
       if subscriber.filter.matches(frame) {
         guard count == 0 || frame.bytes.count <= limit - count else { return count }
         subscriber.rest = frame.bytes[...]
-        count += copy(&subscriber.rest, target + count, limit - count)
+        count += subscriber.rest.move(into: target + count, atMost: limit - count)
         subscriber.credit -= frame.bytes.count
         if let left = subscriber.left {
           subscriber.left = left - 1
@@ -72,14 +71,6 @@ struct EventWindow {
     }
     if let last = subscriber.last, subscriber.cursor >= last { subscriber.isEnding = true }
     subscriber.isWaiting = count == 0
-    return count
-  }
-
-  private func copy(_ bytes: inout ArraySlice<UInt8>, _ target: UnsafeMutableRawPointer, _ limit: Int) -> Int {
-    let count = min(bytes.count, limit)
-    guard count > 0 else { return 0 }
-    bytes.withUnsafeBytes { if let source = $0.baseAddress { memcpy(target, source, count) } }
-    bytes = count == bytes.count ? [] : bytes.dropFirst(count)
     return count
   }
 }

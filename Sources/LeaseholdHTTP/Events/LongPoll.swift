@@ -8,9 +8,7 @@ import Synchronization
 /// Life cycle: made with the exchange; woken by the lock's next change, by an inspection now and then, or by its
 /// deadline, all on the thread of ``LongPolls``; over when it answered or its peer hung up.
 final class LongPoll: LockWatcher, PendingRequest {
-  private let exchange: Exchange
-  private let server: Server
-  private let requestID: [UInt8]
+  private let request: ParkedRequest
   private let name: LockName
   private let listed: Int
   private let tags: [String]
@@ -21,15 +19,15 @@ final class LongPoll: LockWatcher, PendingRequest {
   init(
     _ exchange: Exchange, server: Server, _ name: LockName, listed: Int, tags: [String], place: CallerClaim?
   ) {
-    self.exchange = exchange
-    self.server = server
-    // The request's memory belongs to the connection's thread, and the answer comes from another.
-    requestID = exchange.requestID.bytes
+    request = ParkedRequest(exchange, server: server, asText: false)
     self.name = name
     self.listed = listed
     self.tags = tags
     self.place = Mutex(place)
   }
+
+  private var exchange: Exchange { request.exchange }
+  private var server: Server { request.server }
 
   /// Waits, or answers at once when the lock has changed already.
   func begin(until deadline: MonotonicInstant) throws(LeaseholdError) -> Disposition {
@@ -82,11 +80,11 @@ final class LongPoll: LockWatcher, PendingRequest {
       let isKnown = tags == ["*"] ? !isLast && !wasTold : tags.contains(lock.tag.text)
       if isKnown, !isLast { return }
       hungUp()
-      exchange.resolve(
+      request.answer(
         writer.state(lock.seen(by: exchange.context.token), isKnown: tags == ["*"] ? !wasTold : isKnown))
     } catch {
       hungUp()
-      exchange.resolve(writer.response(error, requestID: requestID, asText: false))
+      request.refuse(error)
     }
   }
 

@@ -1,4 +1,5 @@
 import CGnuTLS
+import LeaseholdHost
 
 /// A SHA-256 digest of 32 bytes, as four words.
 struct SHA256: Equatable, Sendable {
@@ -22,33 +23,14 @@ struct SHA256: Equatable, Sendable {
   init?(hexadecimal text: some StringProtocol) {
     let digits = Array(text.utf8)
     guard digits.count == 64 else { return nil }
-    var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
-    let isRead = withUnsafeMutableBytes(of: &words) { bytes in
-      for index in 0..<32 {
-        guard let high = Self.nibble(digits[2 * index]), let low = Self.nibble(digits[2 * index + 1]) else {
-          return false
-        }
-        bytes[index] = high << 4 | low
-      }
-      return true
-    }
-    guard isRead else { return nil }
-    self.words = words
-  }
-
-  private static func nibble(_ digit: UInt8) -> UInt8? {
-    switch digit {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
-    default: nil
-    }
+    let read = stride(from: 0, to: 64, by: 16).compactMap { hexadecimalNumber(digits[$0..<$0 + 16]) }
+    guard read.count == 4 else { return nil }
+    words = (read[0].bigEndian, read[1].bigEndian, read[2].bigEndian, read[3].bigEndian)
   }
 
   /// 64 hexadecimal digits in lower case.
   var hexadecimal: String {
-    withUnsafeBytes(of: words) { bytes in
-      bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    }
+    [words.0, words.1, words.2, words.3].map { $0.bigEndian.digits(16, radix: 16) }.joined()
   }
 
   /// Its 32 bytes.

@@ -142,7 +142,7 @@ struct Metrics: ~Copyable {
       server.refusals.counts.map { ($0.rawValue, $1) })
     several(
       "leasehold_caller_limit_hits_total", "Requests for more than one caller may have.", "limit",
-      CallerResource.allCases.map { ("\($0.setting)", server.accounts.hits.count(of: $0)) })
+      CallerResource.allCases.map { ("\($0.setting)", server.accounts.hits(of: $0)) })
     single(
       "leasehold_refusal_lines_left_out_total", "Refusals that the log does not show, for their number.",
       server.refusals.linesLeftOut)
@@ -174,17 +174,11 @@ struct Metrics: ~Copyable {
       name,
       "How long requests took until their answer was made or their stream began; those that had to wait are left out.",
       "histogram")
-    let labels = RequestCounts.bounds.map { "\(Double($0) / 1e9)" } + ["+Inf"]
     for (row, endpoint) in Endpoint.all.enumerated() {
       for (column, status) in ["2xx", "4xx", "5xx"].enumerated() {
         guard let durations = server.counts.durations(operation: row, column: column) else { continue }
         let pair = "operation=\"\(endpoint.operation)\",status=\"\(status)\""
-        var count: UInt64 = 0
-        for (bound, requests) in zip(labels, durations.counts) {
-          count += requests
-          text.append("\(name)_bucket{\(pair),le=\"\(bound)\"} \(count)\n")
-        }
-        text.append("\(name)_sum{\(pair)} \(Double(durations.sum) / 1e9)\n\(name)_count{\(pair)} \(count)\n")
+        buckets(name, pair, RequestCounts.bounds.map { Double($0) }, durations.counts, sum: Double(durations.sum))
       }
     }
   }
@@ -217,13 +211,21 @@ struct Metrics: ~Copyable {
 
   private mutating func histogram(_ name: StaticString, _ help: StaticString, _ histogram: SpanHistogram) {
     family(name, help, "histogram")
+    buckets(name, "", SpanHistogram.bounds.map { Double($0) }, Array(histogram.counts), sum: Double(histogram.sum))
+  }
+
+  /// The counts up to each bound and beyond them all, with a pair of labels or none; bounds and sum in nanoseconds.
+  private mutating func buckets(
+    _ name: StaticString, _ pair: String, _ bounds: [Double], _ counts: [UInt64], sum: Double
+  ) {
     var count: UInt64 = 0
-    for (place, spans) in histogram.counts.enumerated() {
-      count += spans
-      let bound = place < SpanHistogram.bounds.count ? "\(Double(SpanHistogram.bounds[place]) / 1e9)" : "+Inf"
-      text.append("\(name)_bucket{le=\"\(bound)\"} \(count)\n")
+    for (place, number) in counts.enumerated() {
+      count += number
+      let bound = place < bounds.count ? "\(bounds[place] / 1e9)" : "+Inf"
+      text.append("\(name)_bucket{\(pair)\(pair.isEmpty ? "" : ",")le=\"\(bound)\"} \(count)\n")
     }
-    text.append("\(name)_sum \(Double(histogram.sum) / 1e9)\n\(name)_count \(count)\n")
+    let labels = pair.isEmpty ? "" : "{\(pair)}"
+    text.append("\(name)_sum\(labels) \(sum / 1e9)\n\(name)_count\(labels) \(count)\n")
   }
 
   private mutating func seconds(_ name: StaticString, _ help: StaticString, _ nanoseconds: Int64) {

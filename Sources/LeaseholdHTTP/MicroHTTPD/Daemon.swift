@@ -68,7 +68,7 @@ final class Daemon: @unchecked Sendable {
   ///
   /// libmicrohttpd makes one even for the answer of its own that is dropped. Over TLS it sends pages of its own, which
   /// need one.
-  var writesDate: Bool { isPlain && LibraryError.areReplaced }
+  var writesDate: Bool { isPlain && LibraryPages.areReplaced }
 
   deinit { if let standIn { MHD_destroy_response(standIn) } }
 
@@ -78,7 +78,7 @@ final class Daemon: @unchecked Sendable {
   /// and a connection with a timeout of its own is looked at in every turn of the loop.
   ///
   /// The corresponding C function is `MHD_start_daemon_va`.
-  func start() throws(ListenError) {
+  func start() throws(ServerError) {
     let box = Unmanaged.passUnretained(self).toOpaque()
     let socket = Self.identity(of: listening)
     var items = [
@@ -114,7 +114,7 @@ final class Daemon: @unchecked Sendable {
     guard handle == nil else { return }
     // libmicrohttpd closes the socket in some of its failures, and does not say so: the number may be another's now.
     if Self.identity(of: listening) != socket { listening = -1 }
-    throw .daemonRefused(place: options.endpoint.description)
+    throw .daemonRefused(options.endpoint.description)
   }
 
   /// The number that the kernel gave a socket for its life; `nil` for no open descriptor.
@@ -168,22 +168,32 @@ final class Daemon: @unchecked Sendable {
   /// Connections whose thread waits for no other.
   var suspendedConnections: Int { suspended.load(ordering: .acquiring) }
 
-  /// Takes a connection out of the loop.
+  /// Watches a connection for its target, and takes it out of the loop; does neither where it is not armed.
   ///
-  /// On its thread, with the lock of what will resume it.
+  /// On its thread, with the lock of what will resume it. The event may come before this is through; the watch's thread
+  /// then waits for that lock.
   ///
   /// The corresponding C function is `MHD_suspend_connection`.
-  func suspend(_ connection: PeerConnection) -> SuspendedConnection {
+  func suspend(
+    _ connection: PeerConnection, for target: any HangupWatch.Target, as suspension: inout Suspension
+  ) -> HangupWatch.Arming {
+    let arming = watch.arm(connection.descriptor, target, of: owner)
+    guard case .armed(let token) = arming else { return arming }
     suspended.add(1, ordering: .relaxed)
     MHD_suspend_connection(connection.mhd)
-    return SuspendedConnection(mhd: connection.mhd)
+    suspension = Suspension(token: token, mhd: connection.mhd)
+    return arming
   }
 
-  /// Puts a connection back into the loop, from any thread.
+  /// Puts a connection back into the loop, from any thread; does nothing for none.
+  ///
+  /// Before that the watch lets go: from then on libmicrohttpd may close the descriptor and the kernel may give it to
+  /// another.
   ///
   /// The corresponding C function is `MHD_resume_connection`.
-  func resume(_ connection: SuspendedConnection) {
-    guard let mhd = connection.mhd else { return }
+  func resume(_ suspension: Suspension) {
+    watch.disarm(suspension.token)
+    guard let mhd = suspension.mhd else { return }
     MHD_resume_connection(mhd)
     // This comes last: the thread that stops the daemon waits for it.
     suspended.subtract(1, ordering: .releasing)
@@ -229,15 +239,17 @@ private enum QuiesceState: UInt8, AtomicRepresentable {
   case serving, asked, quiesced
 }
 
-/// A connection that libmicrohttpd does not look at; the thread that has this resumes it.
-struct SuspendedConnection: @unchecked Sendable {
-  fileprivate let mhd: OpaquePointer?
-  static let none = SuspendedConnection(mhd: nil)
+/// A connection that libmicrohttpd does not look at, with the registration of the watch that does; the thread that has
+/// this resumes it.
+struct Suspension: @unchecked Sendable {
+  fileprivate var token = HangupWatch.Token.none
+  fileprivate var mhd: OpaquePointer?
+  static let none = Suspension()
 }
 
-extension Daemon: HangupWatch.Sweeper {
-  /// True when a connection is open that may be idle for too long.
-  var hasWork: Bool { idleTimeout > 0 && table.withLock { !$0.isEmpty } }
+extension Daemon {
+  /// True when a connection is open that may be idle for too long; ``HangupWatch/wakeUp()`` says that one is again.
+  var mayHaveIdle: Bool { idleTimeout > 0 && table.withLock { !$0.isEmpty } }
 
   /// Closes the connections that have been idle for too long.
   func sweep(at now: Int64) {

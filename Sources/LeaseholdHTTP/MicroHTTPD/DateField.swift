@@ -6,23 +6,15 @@ struct DateField: ~Copyable {
   private var text = ResponseBuffer(capacity: 32)
 
   /// Appends the value for now.
-  mutating func append(to answer: inout ResponseBuffer) {
-    refresh()
-    text.withBytes { answer.append(contentsOf: $0) }
-  }
-
-  /// Runs `body` with the value for now.
-  mutating func withCString(_ body: (UnsafePointer<CChar>) -> Void) {
-    refresh()
-    text.withCString(body)
-  }
-
+  ///
   /// The corresponding C function is `time`.
-  private mutating func refresh() {
+  mutating func append(to answer: inout ResponseBuffer) {
     let now = time(nil)
-    guard now != second else { return }
-    second = now
-    text.clear()
-    text.append(imfFixdate: now)
+    if now != second {
+      second = now
+      text.clear()
+      text.append(imfFixdate: now)
+    }
+    text.withBytes { answer.append(contentsOf: $0) }
   }
 }

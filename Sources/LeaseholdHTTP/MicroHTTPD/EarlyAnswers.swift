@@ -73,11 +73,5 @@ private final class TrialHandler: ExchangeHandler {
 
   func requestArrived(_ exchange: Exchange) -> Disposition { exchange.respond(Response(status: 200, text: "\n")) }
 
-  func hungUp(_ exchange: Exchange) {}
-
   func stopping(_ exchange: Exchange) -> Response { Response(status: 503, text: "\n") }
-
-  func completed(_ exchange: Exchange, delivered: Bool) {}
-
-  func connectionClosed(_ connection: PeerConnection) {}
 }

@@ -109,10 +109,26 @@ extension ResponseBuffer {
         append(contentsOf: UnsafeRawBufferPointer(start: phrase, count: strlen(phrase)))
       }
     }
+    append("\r\n" as StaticString)
+    appendFields(of: response, requestID: requestID, date: &date, closes: closes)
+    switch response.body {
+    case .stream: preconditionFailure("libmicrohttpd sends what is still being written")
+    case .whole(let body):
+      append("Content-Length: ", decimal: body.count)
+      append("\r\n\r\n" as StaticString)
+      body.withBytes { append(contentsOf: $0) }
+    }
+  }
+
+  /// Appends the header lines of an answer but the length of its body.
+  @inline(__always)
+  mutating func appendFields(
+    of response: borrowing Response, requestID: RequestID, date: inout DateField, closes: Bool
+  ) {
     // One text: each append looks for room.
     append(
       """
-      \r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nCross-Origin-Resource-Policy: same-origin\r\n\
+      Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nCross-Origin-Resource-Policy: same-origin\r\n\
       Date:\u{20}
       """ as StaticString)
     date.append(to: &self)
@@ -134,13 +150,6 @@ extension ResponseBuffer {
       append("\r\n" as StaticString)
     }
     if closes { append("Connection: close\r\n" as StaticString) }
-    switch response.body {
-    case .stream: preconditionFailure("libmicrohttpd sends what is still being written")
-    case .whole(let body):
-      append("Content-Length: ", decimal: body.count)
-      append("\r\n\r\n" as StaticString)
-      body.withBytes { append(contentsOf: $0) }
-    }
   }
 }
 

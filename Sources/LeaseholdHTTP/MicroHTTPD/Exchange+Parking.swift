@@ -9,13 +9,7 @@ struct Parking: ~Copyable, Sendable {
   /// True when it is on its way already, in its place.
   var early = Exchange.Early.not
   /// The suspension that is resumed; the thread that decides the answer takes it.
-  var suspension = Suspension()
-
-  /// A suspended connection, and the registration with the watch that looks after it.
-  struct Suspension: Sendable {
-    var token = HangupWatch.Token.none
-    var connection = SuspendedConnection.none
-  }
+  var suspension = Suspension.none
 }
 
 extension Exchange: HangupWatch.Target {
@@ -27,7 +21,7 @@ extension Exchange: HangupWatch.Target {
   func resolve(_ response: consuming Response) -> Bool {
     let status = Int(response.status)
     var answer: Response? = response
-    var suspension = Parking.Suspension()
+    var suspension = Suspension.none
     let resolution = parking.withLock { state in
       let resolution = state.phase.resolve()
       switch resolution {
@@ -44,7 +38,7 @@ extension Exchange: HangupWatch.Target {
   }
 
   /// Sends the answer of a suspended connection, which the caller has, and resumes that.
-  private func send(_ response: consuming Response, resuming suspension: Parking.Suspension) {
+  private func send(_ response: consuming Response, resuming suspension: Suspension) {
     var answer: Response?
     let early = sendEarly(response)
     if early == .not { answer = consume response }
@@ -52,14 +46,7 @@ extension Exchange: HangupWatch.Target {
       state.early = early
       state.response = answer.take()
     }
-    resume(suspension)
-  }
-
-  /// Before resuming the watch lets go: from then on libmicrohttpd may close the descriptor and the kernel may give it
-  /// to another.
-  private func resume(_ suspension: Parking.Suspension) {
-    connection.daemon.watch.disarm(suspension.token)
-    connection.daemon.resume(suspension.connection)
+    connection.daemon.resume(suspension)
   }
 
   /// Suspends the connection until `resolve` or a hang-up, on the connection's thread.
@@ -100,17 +87,9 @@ extension Exchange: HangupWatch.Target {
   }
 
   /// Watches and suspends the connection.
-  ///
-  /// The event may come before `suspend` is through; the watch's thread then waits for the caller's lock.
   private func suspend(_ state: inout Parking) -> HangupWatch.Arming {
-    let daemon = connection.daemon
-    let arming = daemon.watch.arm(connection.descriptor, self, of: daemon.owner)
-    guard case .armed(let token) = arming else {
-      state.phase.refuse()
-      return arming
-    }
-    connection.exemptFromIdling()
-    state.suspension = Parking.Suspension(token: token, connection: daemon.suspend(connection))
+    let arming = connection.daemon.suspend(connection, for: self, as: &state.suspension)
+    if case .armed = arming { connection.exemptFromIdling() } else { state.phase.refuse() }
     return arming
   }
 
@@ -134,7 +113,7 @@ extension Exchange: HangupWatch.Target {
     }
     let hasAnswer = own != nil
     var kept: Response?
-    var suspension = Parking.Suspension()
+    var suspension = Suspension.none
     let end = parking.withLock { state in
       let end = state.phase.endWork(hasAnswer: hasAnswer)
       guard end != .parks else { return end }
@@ -155,7 +134,7 @@ extension Exchange: HangupWatch.Target {
       send(answer, resuming: suspension)
     case .callsOff:
       if hasAnswer { handler.lost(self) } else { handler.hungUp(self) }
-      resume(suspension)
+      connection.daemon.resume(suspension)
     }
   }
 
@@ -172,7 +151,7 @@ extension Exchange: HangupWatch.Target {
   ///
   /// Called on its thread.
   func peerGone() {
-    var suspension = Parking.Suspension()
+    var suspension = Suspension.none
     let isOver = parking.withLock { state in
       guard state.phase.hangUp() else { return false }
       swap(&suspension, &state.suspension)
@@ -180,7 +159,7 @@ extension Exchange: HangupWatch.Target {
     }
     guard isOver else { return }
     connection.daemon.handler.hungUp(self)
-    connection.daemon.resume(suspension.connection)
+    connection.daemon.resume(suspension)
   }
 
   /// The listener is being stopped.

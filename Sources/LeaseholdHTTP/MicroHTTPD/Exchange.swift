@@ -1,4 +1,5 @@
 import Glibc
+import Leasehold
 import LeaseholdHost
 import Synchronization
 
@@ -10,32 +11,6 @@ import Synchronization
 /// the worker's. One that was answered at once, and that no other object has, rests until the next request of its
 /// connection.
 final class Exchange: @unchecked Sendable {
-  /// Why a request cannot be served, whatever it asks for.
-  enum Defect: UInt8, Sendable {
-    /// The request line is not a method, a target and a version with one blank between them (RFC 9112, 3).
-    case malformedRequestLine
-    /// The target is no path, no URL, and not the star of OPTIONS (RFC 9112, 3.2).
-    case unknownTargetForm
-    /// The target is a URL of https, and there is no TLS (RFC 9110, 7.4).
-    case needsTLS
-    /// The target is longer than ``ListenerOptions/maxTargetBytes``.
-    case targetTooLong
-    /// A line ends with LF alone (RFC 9112, 2.2).
-    case bareLineFeed
-    /// A line is folded, has no name, or holds a NUL byte (RFC 9112, 5).
-    case brokenLine
-    /// The name of a field is no token (RFC 9112, 5.1).
-    case badFieldName
-    /// The value of a field holds a control character (RFC 9110, 5.5).
-    case badFieldValue
-    /// More than one, or not a number: Content-Length; or both it and Transfer-Encoding (RFC 9112, 6.3).
-    case ambiguousLength
-    /// Transfer-Encoding is not exactly "chunked", or came with HTTP/1.0.
-    case unknownTransferEncoding
-    /// More than one Host, none with HTTP/1.1, or one that is no host (RFC 9112, 3.2).
-    case repeatedHost, missingHost, malformedHost
-  }
-
   /// The body that its headers announced, and the bytes of it that were not kept.
   struct ComingBody {
     var isThere = false
@@ -50,7 +25,7 @@ final class Exchange: @unchecked Sendable {
   /// When its headers had arrived, in nanoseconds of CLOCK_MONOTONIC; the one reading of the clock that decides.
   private(set) var arrived: Int64 = 0
   /// Why it must be refused; see ``ExchangeHandler/headersArrived(_:)``.
-  private(set) var defect: Defect?
+  private(set) var defect: LeaseholdError?
   /// True when Host is that of an earlier request on the connection, which was found good.
   var hasKnownHost = false
   /// The body is longer than ``bodyLimitBytes``; known at `headersArrived` where the length is declared.
@@ -157,7 +132,7 @@ final class Exchange: @unchecked Sendable {
   }
 
   /// Notes the first reason to refuse the request.
-  func note(_ defect: Defect) {
+  func note(_ defect: LeaseholdError) {
     if self.defect == nil { self.defect = defect }
   }
 }

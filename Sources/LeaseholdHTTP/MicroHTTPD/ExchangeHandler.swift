@@ -67,6 +67,12 @@ extension ExchangeHandler {
 
   func lost(_ exchange: Exchange) {}
 
+  func hungUp(_ exchange: Exchange) {}
+
+  func completed(_ exchange: Exchange, delivered: Bool) {}
+
+  func connectionClosed(_ connection: PeerConnection) {}
+
   func connectionOpened(_ connection: PeerConnection, isFull: Bool) -> Admission { .served }
 
   func cannotWait(_ exchange: Exchange, errno: Int32) -> Response { stopping(exchange) }

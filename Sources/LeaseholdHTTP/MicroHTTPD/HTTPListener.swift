@@ -29,14 +29,14 @@ final class HTTPListener: Sendable {
   /// Opens the socket and serves it.
   ///
   /// Call it once.
-  func start(handler: any ExchangeHandler) throws(ListenError) {
+  func start(handler: any ExchangeHandler) throws(ServerError) {
     let socket = try ListenSocket.open(options)
     var daemons: [Daemon] = []
-    do throws(ListenError) {
+    do throws(ServerError) {
       for _ in 0..<max(1, options.threads) {
         let duplicate = fcntl(socket.descriptor, F_DUPFD_CLOEXEC, 0)
         guard duplicate >= 0 else {
-          throw .system(call: "fcntl", place: options.endpoint.description, errno: errno)
+          throw .system("fcntl", options.endpoint.description, errno)
         }
         let daemon = Daemon(options, handler: handler, watch: watch, owner: owner, listening: duplicate)
         daemons.append(daemon)
@@ -47,9 +47,8 @@ final class HTTPListener: Sendable {
       socket.close()
       throw error
     }
-    let sweep = SweepAll(daemons: daemons)
     let period = Int32(min(1000, max(5, options.idleTimeoutSeconds * 1000 / 8)))
-    if options.idleTimeoutSeconds > 0 { watch.sweep(sweep, of: owner, everyMilliseconds: period) }
+    if options.idleTimeoutSeconds > 0 { watch.sweep(daemons, everyMilliseconds: period) }
     state.withLock { $0 = State(socket: socket, daemons: daemons) }
   }
 
@@ -112,18 +111,5 @@ final class HTTPListener: Sendable {
 
   private func sum(_ count: (Daemon) -> Int) -> Int {
     state.withLock { $0.daemons.reduce(0) { $0 + count($1) } }
-  }
-}
-
-/// Sweeps all daemons of a listener.
-private final class SweepAll: HangupWatch.Sweeper {
-  let daemons: [Daemon]
-
-  init(daemons: [Daemon]) { self.daemons = daemons }
-
-  var hasWork: Bool { daemons.contains { $0.hasWork } }
-
-  func sweep(at now: Int64) {
-    for daemon in daemons { daemon.sweep(at: now) }
   }
 }

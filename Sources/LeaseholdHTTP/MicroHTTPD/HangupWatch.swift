@@ -36,13 +36,6 @@ final class HangupWatch: Sendable {
     func listenerStops()
   }
 
-  /// Does something now and then on the watch's thread.
-  protocol Sweeper: AnyObject, Sendable {
-    /// True when there is anything to sweep; ``HangupWatch/wakeUp()`` says that there is again.
-    var hasWork: Bool { get }
-    func sweep(at now: Int64)
-  }
-
   /// A registration; a stale one is harmless.
   struct Token: Sendable {
     let bits: UInt64
@@ -60,7 +53,8 @@ final class HangupWatch: Sendable {
     var slots: [Slot] = []
     var free: [UInt32] = []
     var stopped: Set<UInt64> = []
-    var sweepers: [UInt64: any Sweeper] = [:]
+    /// The daemons whose idle connections are closed.
+    var swept: [Daemon] = []
     var sweepMilliseconds: Int32 = -1
     var ended = false
   }
@@ -71,14 +65,14 @@ final class HangupWatch: Sendable {
   private static let lastOwner = Atomic<UInt64>(0)
 
   /// Starts the thread.
-  init() throws(ListenError) {
+  init() throws(ServerError) {
     do {
       poller = try Poller()
     } catch {
-      throw .system(call: error.call, place: "any address", errno: error.errno)
+      throw .system(error.call, "any address", error.errno)
     }
     let started = HostThread(named: "hangup-watch", stackBytes: HostThread.requestStackBytes) { [self] in run() }
-    guard let started else { throw .system(call: "pthread_create", place: "any address", errno: EAGAIN) }
+    guard let started else { throw .system("pthread_create", "any address", EAGAIN) }
     thread.withLock { $0 = started }
   }
 
@@ -98,13 +92,8 @@ final class HangupWatch: Sendable {
   func arm(_ descriptor: Int32, _ target: any Target, of owner: UInt64) -> Arming {
     registry.withLock { registry in
       guard !registry.ended, !registry.stopped.contains(owner) else { return .stopped }
-      let index: UInt32
-      if let reused = registry.free.popLast() {
-        index = reused
-      } else {
-        index = UInt32(registry.slots.count)
-        registry.slots.append(Slot())
-      }
+      let index = registry.free.popLast() ?? UInt32(registry.slots.count)
+      if index == registry.slots.count { registry.slots.append(Slot()) }
       let generation = registry.slots[Int(index)].generation
       let token = Token(bits: UInt64(generation) << 32 | UInt64(index))
       do throws(Poller.Failure) {
@@ -128,15 +117,15 @@ final class HangupWatch: Sendable {
   func stop(_ owner: UInt64) -> [any Target] {
     registry.withLock { registry in
       registry.stopped.insert(owner)
-      registry.sweepers[owner] = nil
+      registry.swept.removeAll { $0.owner == owner }
       return registry.slots.compactMap { $0.owner == owner ? $0.target : nil }
     }
   }
 
-  /// Has the owner swept every so often.
-  func sweep(_ sweeper: any Sweeper, of owner: UInt64, everyMilliseconds period: Int32) {
+  /// Has daemons swept every so often, until their owner is stopped.
+  func sweep(_ daemons: [Daemon], everyMilliseconds period: Int32) {
     registry.withLock { registry in
-      registry.sweepers[owner] = sweeper
+      registry.swept += daemons
       registry.sweepMilliseconds = registry.sweepMilliseconds < 0 ? period : min(period, registry.sweepMilliseconds)
     }
     poller.wake()
@@ -170,15 +159,15 @@ final class HangupWatch: Sendable {
   private func run() {
     var swept = HostClock.monotonic()
     while true {
-      let (ended, sweepers, interval) = registry.withLock { ($0.ended, $0.sweepers.values, $0.sweepMilliseconds) }
+      let (ended, daemons, interval) = registry.withLock { ($0.ended, $0.swept, $0.sweepMilliseconds) }
       if ended { return }
       // With nothing to sweep it sleeps until it is woken.
-      let period = sweepers.contains { $0.hasWork } ? interval : -1
+      let period = daemons.contains { $0.mayHaveIdle } ? interval : -1
       poller.wait(milliseconds: period) { take(Token(bits: $0))?.peerGone() }
       let now = HostClock.monotonic()
       if period >= 0, now - swept >= Int64(period) * 1_000_000 {
         swept = now
-        for sweeper in registry.withLock({ Array($0.sweepers.values) }) { sweeper.sweep(at: now) }
+        for daemon in registry.withLock(\.swept) { daemon.sweep(at: now) }
       }
     }
   }

@@ -13,7 +13,7 @@ import Leasehold
 /// lets it pass would have to take what RFC 9112 forbids twice.
 struct HeadLines {
   /// The first flaw.
-  private(set) var flaw: Exchange.Defect?
+  private(set) var flaw: LeaseholdError?
   /// Where the next line must begin; 0 where places tell nothing.
   private var next: UInt = 0
 

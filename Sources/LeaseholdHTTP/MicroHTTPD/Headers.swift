@@ -130,3 +130,16 @@ func decimalNumber(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt64? {
   }
   return value
 }
+
+/// Reads at most 16 hexadecimal digits in lower case; `nil` for anything else.
+func hexadecimalNumber(_ digits: some Collection<UInt8>) -> UInt64? {
+  var number: UInt64 = 0
+  for digit in digits {
+    switch digit {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): number = number << 4 | UInt64(digit - UInt8(ascii: "0"))
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): number = number << 4 | UInt64(digit - UInt8(ascii: "a") + 10)
+    default: return nil
+    }
+  }
+  return number
+}

@@ -13,17 +13,17 @@ struct ListenSocket: Sendable {
   private static let backlog: Int32 = 4096
 
   /// Opens the endpoint, trying again for a while if the address is in use.
-  static func open(_ options: ListenerOptions) throws(ListenError) -> ListenSocket {
+  static func open(_ options: ListenerOptions) throws(ServerError) -> ListenSocket {
     let deadline = HostClock.monotonic(after: options.bindRetry)
     while true {
-      do throws(ListenError) {
+      do throws(ServerError) {
         switch options.endpoint {
         case .tcp(let host, let port): return try tcp(host: host, port: port)
         case .unix(let path, let mode): return try unix(path: path, mode: mode)
         case .inherited(let descriptor): return try inherited(descriptor)
         }
       } catch {
-        guard case .addressInUse = error, HostClock.monotonic() < deadline else { throw error }
+        guard error.isInUse, HostClock.monotonic() < deadline else { throw error }
         HostClock.sleep(nanoseconds: 20_000_000)
       }
     }
@@ -36,7 +36,7 @@ struct ListenSocket: Sendable {
     withAddress { address, size in
       guard getsockname(descriptor, address, size) == 0 else { return nil }
       let family = Int32(address.pointee.sa_family)
-      return family == AF_INET || family == AF_INET6 ? TCPAddress(address).port : nil
+      return family == AF_INET || family == AF_INET6 ? socketPort(address) : nil
     }
   }
 
@@ -46,7 +46,7 @@ struct ListenSocket: Sendable {
     Glibc.close(descriptor)
   }
 
-  private static func tcp(host: String, port: UInt16) throws(ListenError) -> ListenSocket {
+  private static func tcp(host: String, port: UInt16) throws(ServerError) -> ListenSocket {
     let name = ListenerOptions.Endpoint.tcp(host: host, port: port).description
     var hints = addrinfo()
     hints.ai_flags = AI_NUMERICHOST | AI_PASSIVE
@@ -68,7 +68,7 @@ struct ListenSocket: Sendable {
     return ListenSocket(descriptor: descriptor)
   }
 
-  private static func unix(path: String, mode: UInt32) throws(ListenError) -> ListenSocket {
+  private static func unix(path: String, mode: UInt32) throws(ServerError) -> ListenSocket {
     guard var address = sockaddr_un(path: path) else { throw .badPath(path) }
     try SocketFile.clearStale(path, &address)
     let descriptor = try make(AF_UNIX, for: path)
@@ -82,7 +82,7 @@ struct ListenSocket: Sendable {
     return ListenSocket(descriptor: descriptor, file: file)
   }
 
-  private static func inherited(_ descriptor: Int32) throws(ListenError) -> ListenSocket {
+  private static func inherited(_ descriptor: Int32) throws(ServerError) -> ListenSocket {
     var listening: Int32 = 0
     var size = socklen_t(MemoryLayout<Int32>.size)
     guard getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0, listening != 0 else {
@@ -93,10 +93,10 @@ struct ListenSocket: Sendable {
     return ListenSocket(descriptor: descriptor, inherited: true)
   }
 
-  private static func make(_ family: Int32, for place: String) throws(ListenError) -> Int32 {
+  private static func make(_ family: Int32, for place: String) throws(ServerError) -> Int32 {
     let type = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
     let descriptor = socket(family, Int32(type), 0)
-    guard descriptor >= 0 else { throw .system(call: "socket", place: place, errno: errno) }
+    guard descriptor >= 0 else { throw .system("socket", place, errno) }
     return descriptor
   }
 
@@ -105,15 +105,15 @@ struct ListenSocket: Sendable {
     setsockopt(descriptor, level, option, &on, socklen_t(MemoryLayout<Int32>.size))
   }
 
-  private static func failed(_ call: String, _ what: String, closing descriptor: Int32) -> ListenError {
+  private static func failed(_ call: String, _ what: String, closing descriptor: Int32) -> ServerError {
     let reason = errno
     Glibc.close(descriptor)
     return switch reason {
     case EADDRINUSE: .addressInUse(what)
     case EACCES, EPERM: .permissionDenied(what)
     case EADDRNOTAVAIL: .badAddress(what)
-    case ENOENT, ENOTDIR: .noFolder(path: what)
-    default: .system(call: call, place: what, errno: reason)
+    case ENOENT, ENOTDIR: .noFolder(what)
+    default: .system(call, what, reason)
     }
   }
 }

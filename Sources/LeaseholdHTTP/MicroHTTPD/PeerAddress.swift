@@ -1,34 +1,36 @@
-import CMicroHTTPD
 import Glibc
+import Leasehold
 
-/// The peer's address of a connection.
-enum PeerAddress: Sendable {
-  /// A TCP peer; the address is rendered only when it is asked for.
-  case tcp(TCPAddress)
-  /// A peer on the Unix socket, as the kernel vouches for it at the time of its `connect`.
-  case unix(pid: Int32, uid: UInt32, gid: UInt32)
-
-  /// Reads the peer of an accepted socket; `SO_PEERCRED` for a Unix socket.
+extension Peer {
+  /// Reads the peer of an accepted socket: its address, or for a Unix socket what the kernel vouches for at the time of
+  /// its `connect` (SO_PEERCRED).
   init(_ address: UnsafePointer<sockaddr>?, descriptor: Int32) {
-    switch Int32(address?.pointee.sa_family ?? sa_family_t(AF_UNIX)) {
-    case AF_INET, AF_INET6:
-      self = .tcp(TCPAddress(address))
+    let bytes = UnsafeRawPointer(address)
+    switch (Int32(address?.pointee.sa_family ?? sa_family_t(AF_UNIX)), bytes) {
+    case (AF_INET, let bytes?):
+      self = .ipv4(
+        UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self)), port: socketPort(bytes))
+    case (AF_INET6, let bytes?):
+      self = .ipv6(
+        UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)),
+        UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self)), port: socketPort(bytes))
     default:
       // The kernel's `struct ucred`, which Swift's Glibc module leaves out.
       var credentials: (pid: Int32, uid: UInt32, gid: UInt32) = (0, UInt32.max, UInt32.max)
       var size = socklen_t(12)
       getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &size)
-      self = .unix(pid: credentials.pid, uid: credentials.uid, gid: credentials.gid)
+      self = .local(pid: credentials.pid, uid: credentials.uid, gid: credentials.gid)
     }
   }
-}
 
-extension PeerAddress {
+  /// True on a Unix socket.
+  var isLocal: Bool { if case .local = self { true } else { false } }
+
   /// The supplementary groups that the peer of a Unix socket had when it connected.
   ///
   /// The corresponding C function is `getsockopt` with SO_PEERGROUPS (Linux 4.13 and later).
   func groups(_ descriptor: Int32) -> [UInt32] {
-    guard case .unix(_, let uid, _) = self, uid != 0 else { return [] }
+    guard let uid, uid != 0 else { return [] }
     let option: Int32 = 59
     var groups = [UInt32](repeating: 0, count: 32)
     while true {
@@ -40,34 +42,7 @@ extension PeerAddress {
   }
 }
 
-/// An IPv4 or IPv6 address with its port.
-struct TCPAddress: Sendable, CustomStringConvertible {
-  private(set) var storage = sockaddr_in6()
-
-  /// Copies an address of family AF_INET or AF_INET6.
-  init(_ address: UnsafePointer<sockaddr>?) {
-    guard let address else { return }
-    let size =
-      Int32(address.pointee.sa_family) == AF_INET6
-      ? MemoryLayout<sockaddr_in6>.size : MemoryLayout<sockaddr_in>.size
-    withUnsafeMutableBytes(of: &storage) { $0.copyMemory(from: UnsafeRawBufferPointer(start: address, count: size)) }
-  }
-
-  /// The port, 0...65535.
-  var port: UInt16 { UInt16(bigEndian: storage.sin6_port) }
-
-  /// "127.0.0.1:5555", or "[::1]:5555".
-  ///
-  /// The corresponding C function is `inet_ntop`.
-  var description: String {
-    withUnsafeBytes(of: storage) { bytes in
-      let family = Int32(storage.sin6_family)
-      guard family == AF_INET || family == AF_INET6, let base = bytes.baseAddress else { return "?" }
-      let address = base + (family == AF_INET6 ? 8 : 4)
-      let text = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { buffer in
-        inet_ntop(family, address, buffer.baseAddress, 64).map { String(cString: $0) } ?? "?"
-      }
-      return family == AF_INET6 ? "[\(text)]:\(port)" : "\(text):\(port)"
-    }
-  }
+/// The port in an address of family AF_INET or AF_INET6, which have it in the same place.
+func socketPort(_ address: UnsafeRawPointer) -> UInt16 {
+  UInt16(bigEndian: address.loadUnaligned(fromByteOffset: 2, as: UInt16.self))
 }

@@ -32,8 +32,8 @@ struct RequestRoom: ~Copyable {
 final class PeerConnection: @unchecked Sendable {
   /// Unique for as long as the process lives; never 0.
   let id: UInt64
-  /// The address of the peer.
-  let peer: PeerAddress
+  /// The peer, as the lock service knows peers.
+  let peer: Peer
   /// The groups of a peer on a Unix socket beside its primary one; empty for root, which needs none.
   let groups: [UInt32]
 
@@ -79,7 +79,7 @@ final class PeerConnection: @unchecked Sendable {
     self.handler = daemon.handler
     self.mhd = mhd
     self.descriptor = descriptor
-    self.peer = PeerAddress(leasehold_mhd_peer_address(mhd), descriptor: descriptor)
+    self.peer = Peer(leasehold_mhd_peer_address(mhd), descriptor: descriptor)
     self.groups = self.peer.groups(descriptor)
     self.socket = Mutex(descriptor)
     self.idling = Idling(since: now)

@@ -1,3 +1,4 @@
+import JSONText
 import Leasehold
 
 /// The value of `X-Request-Id`: the caller's if it is sane (1...64 of `A-Z a-z 0-9 . _ -`), else a number of our own.
@@ -9,14 +10,8 @@ enum RequestID {
 
   /// The caller's; `nil` where it is not sane.
   init?(given text: UnsafeBufferPointer<UInt8>) {
-    guard (1...64).contains(text.count) else { return nil }
-    for byte in text {
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
-        continue
-      default: return nil
-      }
+    guard (1...64).contains(text.count), text.allSatisfy({ $0.isLetterOrDigit || "._-".utf8.contains($0) }) else {
+      return nil
     }
     self = .given(text)
   }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// A request method that Leasehold tells apart.
 enum HTTPMethod: UInt8, CaseIterable, Sendable {
   case get, head, post, put, patch, delete
@@ -15,14 +17,8 @@ enum HTTPMethod: UInt8, CaseIterable, Sendable {
       self = .other
       return
     }
-    // A byte is read only after all before it have matched, so no read passes the NUL.
     func matches(_ name: StaticString) -> Bool {
-      var index = 0
-      while index < name.utf8CodeUnitCount {
-        if UInt8(bitPattern: text[index]) != name.utf8Start[index] { return false }
-        index += 1
-      }
-      return text[index] == 0
+      strcmp(text, UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)) == 0
     }
     switch UInt8(bitPattern: text[0]) {
     case UInt8(ascii: "G") where matches("GET"): self = .get
@@ -31,14 +27,9 @@ enum HTTPMethod: UInt8, CaseIterable, Sendable {
     case UInt8(ascii: "O") where matches("OPTIONS"): self = .options
     case UInt8(ascii: "L") where matches("LOCK"): self = .lock
     case UInt8(ascii: "U") where matches("UNLOCK"): self = .unlock
-    case UInt8(ascii: "P"):
-      if matches("POST") {
-        self = .post
-      } else if matches("PUT") {
-        self = .put
-      } else {
-        self = matches("PATCH") ? .patch : .other
-      }
+    case UInt8(ascii: "P") where matches("POST"): self = .post
+    case UInt8(ascii: "P") where matches("PUT"): self = .put
+    case UInt8(ascii: "P") where matches("PATCH"): self = .patch
     default: self = .other
     }
   }
@@ -50,11 +41,6 @@ enum HTTPVersion: UInt8, Sendable {
 
   /// Reads "HTTP/1.0" or "HTTP/1.1".
   init(_ text: UnsafePointer<CChar>?) {
-    self = text.map { strlenIsEight($0) && $0[7] == 0x30 } ?? true ? .http10 : .http11
+    self = text.map { strcmp($0, "HTTP/1.0") == 0 } ?? true ? .http10 : .http11
   }
-}
-
-private func strlenIsEight(_ text: UnsafePointer<CChar>) -> Bool {
-  for index in 0..<8 where text[index] == 0 { return false }
-  return text[8] == 0
 }

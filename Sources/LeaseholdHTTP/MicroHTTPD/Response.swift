@@ -35,27 +35,14 @@ struct Response: ~Copyable, @unchecked Sendable {
     }
   }
 
-  /// Adds a header line; the value is what `write` appends, which has no line break.
+  /// Adds a header line; the value has no line break.
   ///
   /// The name must be none of those that every answer has.
-  mutating func add(_ name: StaticString, _ write: (inout ResponseBuffer) -> Void) {
+  mutating func add(_ name: StaticString, _ value: String) {
     lines.append(name)
     lines.append(": " as StaticString)
-    write(&lines)
+    lines.append(value)
     lines.append("\r\n" as StaticString)
-  }
-
-  /// Adds a header line whose value is known at compile time.
-  mutating func add(_ name: StaticString, _ value: StaticString) { add(name) { $0.append(value) } }
-
-  /// Adds a header line with a value without line breaks.
-  mutating func add(_ name: StaticString, _ value: String) { add(name) { $0.append(value) } }
-
-  /// Takes the header lines out.
-  mutating func takeLines() -> ResponseBuffer {
-    var taken = ResponseBuffer()
-    swap(&taken, &lines)
-    return taken
   }
 
   /// Makes an answer whose body is complete.

@@ -19,6 +19,12 @@ struct ResponseBuffer: ~Copyable, @unchecked Sendable {
     if capacity > 0 { grow(by: capacity) }
   }
 
+  /// Makes a buffer of bytes that are there already.
+  init(_ bytes: [UInt8]) {
+    self.init(capacity: bytes.count)
+    bytes.withUnsafeBytes { append(contentsOf: $0) }
+  }
+
   deinit { free(base) }
 
   /// Gives the memory away; the taker frees it with `free`.

@@ -2,7 +2,7 @@ import CMicroHTTPD
 import Glibc
 
 /// The file of a Unix socket that this process made.
-struct SocketFile: Sendable {
+struct SocketFile: Equatable, Sendable {
   let path: String
   private let device: dev_t
   private let inode: ino_t
@@ -21,22 +21,18 @@ struct SocketFile: Sendable {
   /// Removes the file unless another one has taken its place.
   ///
   /// The corresponding C function is `unlink`.
-  func remove() {
-    var status = stat()
-    guard lstat(path, &status) == 0, status.st_dev == device, status.st_ino == inode else { return }
-    unlink(path)
-  }
+  func remove() { if SocketFile(path: path) == self { unlink(path) } }
 
   /// Removes the socket of a server that is gone; one that answers is an error, and so is anything but a socket.
-  static func clearStale(_ path: String, _ address: inout sockaddr_un) throws(ListenError) {
+  static func clearStale(_ path: String, _ address: inout sockaddr_un) throws(ServerError) {
     var status = stat()
     guard lstat(path, &status) == 0 else {
       if errno == ENOENT || errno == ENOTDIR { return }
-      throw errno == EACCES ? .permissionDenied(path) : .system(call: "lstat", place: path, errno: errno)
+      throw errno == EACCES ? .permissionDenied(path) : .system("lstat", path, errno)
     }
     guard status.st_mode & S_IFMT == S_IFSOCK else { throw .pathExists(path) }
     let probe = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
-    guard probe >= 0 else { throw .system(call: "socket", place: path, errno: errno) }
+    guard probe >= 0 else { throw .system("socket", path, errno) }
     defer { close(probe) }
     let connected = address.withSocketAddress { connect(probe, $0, $1) }
     // EAGAIN: a server listens and its queue is full. EACCES: another user's file, which we could not replace either.

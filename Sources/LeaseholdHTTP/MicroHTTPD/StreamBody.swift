@@ -2,18 +2,6 @@ import CMicroHTTPD
 import Glibc
 import Synchronization
 
-/// The source from which a ``StreamBody`` gets what is not written to it.
-protocol StreamSource: AnyObject, Sendable {
-  /// True when what was read last ended in the middle of something.
-  var isMidway: Bool { get }
-  /// True when nothing more will come.
-  var isOver: Bool { get }
-  /// Moves bytes out and returns how many; 0 for nothing by now.
-  ///
-  /// On the connection's thread, under the stream's lock.
-  func read(into target: UnsafeMutableRawPointer, atMost limit: Int) -> Int
-}
-
 /// A body that goes on: lines written from any thread until `finish`.
 ///
 /// While there is nothing to send the connection is suspended and watched; a write resumes it. Like an ``Exchange`` it
@@ -24,14 +12,15 @@ final class StreamBody: Sendable {
   static let limitBytes = 65_536
 
   private struct State: ~Copyable, @unchecked Sendable {
-    var waiting = StreamQueue()
-    var source: (any StreamSource)?
+    /// Bytes on their way out, the first in front.
+    var waiting: ArraySlice<UInt8> = []
+    /// Where what is not written comes from, of an answer of events.
+    var source: EventSubscriber?
     var finished = false
     /// The peer is gone, does not read, or the listener stops: nothing more is sent.
     var broken = false
     var connection: PeerConnection?
-    var token = HangupWatch.Token.none
-    var suspended = SuspendedConnection.none
+    var suspension = Suspension.none
   }
 
   private let state = Mutex(State())
@@ -39,7 +28,7 @@ final class StreamBody: Sendable {
   /// Makes a stream; give it to one ``Response``.
   ///
   /// What is written goes before what a source has.
-  init(source: (any StreamSource)? = nil) {
+  init(source: EventSubscriber? = nil) {
     if let source { state.withLock { $0.source = source } }
   }
 
@@ -56,13 +45,10 @@ final class StreamBody: Sendable {
         slow = state.connection
         return false
       }
-      state.waiting.append(bytes)
+      state.waiting.append(contentsOf: bytes)
       return true
     }
-    if let slow {
-      slow.daemon.droppedStreams.add(1, ordering: .relaxed)
-      slow.drop()
-    }
+    slow?.dropSlow()
     return accepted
   }
 
@@ -71,7 +57,7 @@ final class StreamBody: Sendable {
   func write(_ buffer: borrowing ResponseBuffer) -> Bool { buffer.withBytes { write($0) } }
 
   /// Makes the connection's thread ask the source again.
-  func wake() { _ = change { _ in true } }
+  func wake() { change { _ in } }
 
   /// Cuts the body off because its peer does not read, and counts that.
   func dropSlow() {
@@ -80,26 +66,15 @@ final class StreamBody: Sendable {
       return state.broken ? nil : state.connection
     }
     guard let slow else { return }
-    slow.daemon.droppedStreams.add(1, ordering: .relaxed)
-    slow.drop()
+    slow.dropSlow()
     wake()
   }
 
   /// Ends the body after what was written.
-  func finish() {
-    _ = change { state in
-      state.finished = true
-      return true
-    }
-  }
+  func finish() { change { $0.finished = true } }
 
   /// Cuts the body off: the peer sees a connection closed before the end.
-  func abort() {
-    _ = change { state in
-      state.broken = true
-      return true
-    }
-  }
+  func abort() { change { $0.broken = true } }
 
   /// The answer is over; what is written from now on is lost.
   func over() {
@@ -117,19 +92,17 @@ final class StreamBody: Sendable {
   }
 
   /// Changes the state and resumes the connection if it was waiting for a change.
-  private func change(_ body: (inout State) -> Bool) -> Bool {
-    var token = HangupWatch.Token.none
-    var suspended = SuspendedConnection.none
+  @discardableResult
+  private func change<Result: Sendable>(_ body: (inout State) -> Result) -> Result {
+    var suspension = Suspension.none
     var daemon: Daemon?
     let result = state.withLock { state in
       let result = body(&state)
-      swap(&token, &state.token)
-      swap(&suspended, &state.suspended)
+      swap(&suspension, &state.suspension)
       daemon = state.connection?.daemon
       return result
     }
-    daemon?.watch.disarm(token)
-    daemon?.resume(suspended)
+    daemon?.resume(suspension)
     return result
   }
 
@@ -141,18 +114,13 @@ final class StreamBody: Sendable {
       guard let connection = state.connection else { return endWithError }
       guard !state.broken else { return cutOff(connection, buffer) }
       let target = UnsafeMutableRawPointer(buffer)
-      var count = state.source?.isMidway == true ? 0 : state.waiting.read(into: target, atMost: limit)
+      var count = state.source?.isMidway == true ? 0 : state.waiting.move(into: target, atMost: limit)
       if count == 0, let source = state.source { count = source.read(into: target, atMost: limit) }
       if count > 0 { return count }
       if state.finished || state.source?.isOver == true { return endOfStream }
-      let daemon = connection.daemon
-      guard case .armed(let token) = daemon.watch.arm(connection.descriptor, self, of: daemon.owner) else {
-        state.broken = true
-        return cutOff(connection, buffer)
-      }
-      state.token = token
-      state.suspended = daemon.suspend(connection)
-      return 0
+      if case .armed = connection.daemon.suspend(connection, for: self, as: &state.suspension) { return 0 }
+      state.broken = true
+      return cutOff(connection, buffer)
     }
   }
 }
@@ -170,9 +138,28 @@ extension StreamBody {
   }
 }
 
+extension PeerConnection {
+  /// Cuts off a peer that does not read, and counts that.
+  fileprivate func dropSlow() {
+    daemon.droppedStreams.add(1, ordering: .relaxed)
+    drop()
+  }
+}
+
 extension StreamBody: HangupWatch.Target {
   func peerGone() { abort() }
   func listenerStops() { abort() }
+}
+
+extension ArraySlice<UInt8> {
+  /// Moves bytes out of the front and returns how many.
+  mutating func move(into target: UnsafeMutableRawPointer, atMost limit: Int) -> Int {
+    let moved = Swift.min(limit, count)
+    withUnsafeBytes { if moved > 0, let source = $0.baseAddress { memcpy(target, source, moved) } }
+    // What is left of a slice keeps the memory of the whole.
+    self = moved == count ? [] : dropFirst(moved)
+    return moved
+  }
 }
 
 private let endOfStream = -1

@@ -60,6 +60,11 @@ private func equalsAny(_ header: UnsafeBufferPointer<UInt8>) -> Bool {
 enum MediaType {
   case json, form, serialized, bytes, other
 
+  private static let names: [(name: StaticString, type: MediaType)] = [
+    ("application/json", .json), ("application/x-www-form-urlencoded", .form),
+    ("application/vnd.php.serialized", .serialized), ("application/octet-stream", .bytes),
+  ]
+
   init(_ header: UnsafeBufferPointer<UInt8>?) {
     guard let header else {
       self = .json
@@ -68,16 +73,6 @@ enum MediaType {
     var end = header.firstIndex(of: UInt8(ascii: ";")) ?? header.count
     while end > 0, header[end - 1] == 0x20 || header[end - 1] == 0x09 { end -= 1 }
     let name = UnsafeBufferPointer(rebasing: header[..<end])
-    if equalsIgnoringCase(name, "application/json") {
-      self = .json
-    } else if equalsIgnoringCase(name, "application/x-www-form-urlencoded") {
-      self = .form
-    } else if equalsIgnoringCase(name, "application/vnd.php.serialized") {
-      self = .serialized
-    } else if equalsIgnoringCase(name, "application/octet-stream") {
-      self = .bytes
-    } else {
-      self = .other
-    }
+    self = Self.names.first { equalsIgnoringCase(name, $0.name) }?.type ?? .other
   }
 }

@@ -21,7 +21,7 @@ extension Arguments {
     if let parameter = Parameter(name), known.contains(parameter), UnsafeRawBufferPointer(value).isPlainForm {
       return try note(parameter, plain: value)
     }
-    guard Self.isWellEncoded(value) else {
+    guard let text = percentDecoded(value, plusIsSpace: true) else {
       throw LeaseholdError(.malformedRequest, "A parameter's value has a broken percent-encoding; write % as %25.")
     }
     guard let decoded = percentDecoded(name, plusIsSpace: true) else {
@@ -30,93 +30,54 @@ extension Arguments {
     guard let parameter = Parameter(decoded), known.contains(parameter) else {
       throw LeaseholdError.unknownParameter(String(decoding: decoded.prefix(64), as: UTF8.self), known: known)
     }
-    guard let text = Self.text(value) else {
+    guard !text.contains(0), let text = String(validating: text, as: UTF8.self) else {
       throw LeaseholdError.invalid(parameter, "", "must be UTF-8 text without NUL")
     }
     try note(parameter, text)
   }
 
-  /// Returns true when every percent sign is followed by two hexadecimal digits.
-  private static func isWellEncoded(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-    for (index, byte) in bytes.enumerated() where byte == UInt8(ascii: "%") {
-      guard index + 2 < bytes.count, hexValue(bytes[index + 1]) != nil, hexValue(bytes[index + 2]) != nil else {
-        return false
-      }
-    }
-    return true
-  }
-
-  /// A decoded value; `nil` when it is not text.
-  private static func text(_ bytes: UnsafeBufferPointer<UInt8>) -> String? {
-    if !bytes.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") || $0 == 0 }) {
-      return String(utf8Bytes: bytes)
-    }
-    guard let decoded = percentDecoded(bytes, plusIsSpace: true), !decoded.contains(0) else { return nil }
-    return String(validating: decoded, as: UTF8.self)
-  }
-
   /// Reads the members of one JSON object.
   mutating func readJSON(_ bytes: UnsafeBufferPointer<UInt8>, known: ParameterSet) throws(LeaseholdError) {
-    var reader = JSONScalarReader(bytes)
+    var reader = JSONMemberReader(bytes)
     do {
-      while let member = try reader.next() {
-        guard let parameter = Parameter(member.name.utf8), known.contains(parameter) else {
-          if known.ignoresReadOnly, Self.readOnly.contains(member.name) {
-            if case .nested = member.value { try reader.skip() }
-            continue
-          }
-          throw LeaseholdError.unknownParameter(member.name, known: known)
+      while let name = try reader.next() {
+        guard let parameter = try Self.parameter(name, known) else {
+          _ = try reader.value()
+          continue
         }
-        switch (member.value, parameter.jsonKind) {
-        case (.number(let text), .text) where parameter == .key && known.keyIsNumber: try note(parameter, text)
-        case (.nested, .numbers), (.nested, .amounts): try note(parameter, try reader.numbers(parameter))
-        case (.nested, .steps): try note(parameter, try reader.steps(parameter))
-        case (.nested, .texts): try note(parameter, try reader.texts(parameter))
-        case (.nested, .wants): try note(parameter, try reader.wants(parameter))
-        default: try note(parameter, try Self.text(member.value, of: parameter))
+        if reader.isNested, !parameter.jsonKind.isList {
+          throw LeaseholdError.invalid(parameter, "", "must be a single value, not an object or a list")
         }
+        try note(parameter, try Self.text(try reader.value(), of: parameter, known))
       }
     } catch let problem as LeaseholdError {
       throw problem
     } catch {
-      let flaw = error as? JSONScalarReader.Flaw
+      let flaw = error as? JSONMemberReader.Flaw
       throw LeaseholdError.badJSON(flaw?.what ?? "a flaw", at: flaw?.offset ?? 0)
     }
   }
-}
 
-extension Arguments {
+  /// Reads members that were read already.
+  mutating func read(_ members: [JSON.Member], known: ParameterSet) throws(LeaseholdError) {
+    for member in members {
+      guard let parameter = try Self.parameter(member.name, known) else { continue }
+      try note(parameter, try Self.text(member.value, of: parameter, known))
+    }
+  }
+
+  /// The parameter of a member's name; `nil` for what is passed over.
+  private static func parameter(_ name: String, _ known: ParameterSet) throws(LeaseholdError) -> Parameter? {
+    if let parameter = Parameter(name.utf8), known.contains(parameter) { return parameter }
+    guard known.ignoresReadOnly, readOnly.contains(name) else { throw .unknownParameter(name, known: known) }
+    return nil
+  }
+
   /// The members that describe a set and cannot change it.
   private static let readOnly: Set<String> = [
     "key", "id", "cuid", "cgid", "nsems", "otime", "ctime", "otime_seconds", "ctime_seconds", "leasehold", "values",
     "semaphores", "held", "waiting", "holders", "waiters",
   ]
-
-  /// A JSON value as the text that a query would have, if the parameter takes a value of its kind.
-  static func text(_ value: JSONScalar, of parameter: Parameter) throws(LeaseholdError) -> String {
-    switch (value, parameter.jsonKind) {
-    case (.text(let text), .character):
-      // As Perl's ftok has it: "5" is the character, 5 the number.
-      guard text.utf8.count == 1, let code = text.utf8.first, code > 0 else {
-        throw .invalid(parameter, text, "must be a number or a text of one character")
-      }
-      return String(code)
-    case (.text(let text), _):
-      guard !text.utf8.contains(0) else { throw .invalid(parameter, text, "must not hold NUL") }
-      return text
-    case (.number(let text), .number), (.number(let text), .character), (.number(let text), .amounts): return text
-    case (.flag(let flag), .flag): return flag ? "true" : "false"
-    case (.null, _): throw .invalid(parameter, "null", "must not be null; leave it out instead")
-    case (.nested, .numbers), (.nested, .steps), (.nested, .amounts), (.nested, .texts), (.nested, .wants):
-      throw .invalid(parameter, "", "must be a list, as in \(parameter.listExample)")
-    case (.nested, _): throw .invalid(parameter, "", "must be a single value, not an object or a list")
-    case (.number(let text), .numbers), (.number(let text), .steps):
-      throw .invalid(parameter, text, "must be a list, as in \(parameter.listExample)")
-    case (.number(let text), .flag): throw .invalid(parameter, text, "must be true or false, not a number")
-    case (.number(let text), _): throw .invalid(parameter, text, "must be text, not a number")
-    case (.flag(let flag), _): throw .invalid(parameter, "\(flag)", "must not be true or false")
-    }
-  }
 }
 
 /// Decodes `%xx` (and `+` where it means a space); `nil` when a percent sign is not followed by two hexadecimal digits.

@@ -2,16 +2,6 @@ import Leasehold
 
 // An acquire or a conversion: answered now, or parked until the engine tells how it went.
 
-/// The form of an acquire's answer where it is not the lease itself.
-///
-/// An object, so that all others carry one empty word of it.
-protocol GrantForm: AnyObject, Sendable {
-  /// The answer to a grant.
-  func granted(_ lease: LeaseSnapshot) -> Response
-  /// The answer to a refusal that this form does not treat as an error; throws the error of any other.
-  func refused(_ error: LeaseholdError) throws(LeaseholdError) -> Response
-}
-
 extension Call {
   /// Asks for locks.
   ///
@@ -19,7 +9,7 @@ extension Call {
   ///   - isHold: Whether the answer stays open as long as the lease.
   ///   - form: How it is answered where not with the lease itself.
   func acquire(
-    _ request: AcquireRequest, isHold: Bool = false, as form: (any GrantForm)? = nil
+    _ request: AcquireRequest, isHold: Bool = false, as form: StateLock? = nil
   ) throws(LeaseholdError) -> Disposition {
     let (exchange, server, asText) = (exchange, server, asText)
     var waiting: WaitingAcquire?
@@ -65,8 +55,8 @@ extension Call {
     return try answer(outcome, waiting)
   }
 
-  private func answer(
-    _ outcome: consuming AcquireOutcome, _ waiting: WaitingAcquire?, as form: (any GrantForm)? = nil
+  func answer(
+    _ outcome: consuming AcquireOutcome, _ waiting: WaitingAcquire?, as form: StateLock? = nil
   ) throws(LeaseholdError) -> Disposition {
     switch consume outcome {
     case .granted(let lease):

@@ -3,15 +3,9 @@ import Leasehold
 extension Call {
   /// A whole number within a range; `nil` when not given.
   func number(_ parameter: Parameter, _ minimum: Int, _ maximum: Int) throws(LeaseholdError) -> Int? {
-    guard let text = arguments[parameter] else { return nil }
-    let digits = text.hasPrefix("-") ? text.utf8.dropFirst() : text.utf8[...]
-    guard !digits.isEmpty, digits.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else {
-      throw .invalid(parameter, text, "must be a whole number, \(minimum)...\(maximum)")
+    try arguments[parameter].map { text throws(LeaseholdError) in
+      try LeaseholdError.whole(parameter.name, text[...], minimum, maximum)
     }
-    guard let value = Int(text), (minimum...maximum).contains(value) else {
-      throw .outOfRange(parameter, text, minimum, maximum)
-    }
-    return value
   }
 
   /// A length of time within a range; `nil` when not given.
@@ -95,12 +89,7 @@ extension Call {
 
   /// A lock's name given as a parameter.
   func keyArgument() throws(LeaseholdError) -> LockKey? {
-    guard let text = arguments[.key] else { return nil }
-    do {
-      return try LockKey(utf8: text.utf8)
-    } catch {
-      throw LeaseholdError(flaw: error, of: text)
-    }
+    try arguments[.key].map { text throws(LeaseholdError) in try LockKey(asked: text.utf8) }
   }
 
   /// The holder's free text.
@@ -135,7 +124,7 @@ extension Call {
     _ text: String, _ parameter: Parameter, _ lengths: ClosedRange<Int>
   ) throws(LeaseholdError) -> String {
     guard lengths.contains(text.utf8.count) else {
-      throw .outOfRange(parameter, text, TextLength(bytesMin: lengths.lowerBound, bytesMax: lengths.upperBound))
+      throw .outOfRange(parameter, text, bytes: lengths)
     }
     guard !text.hasControlCharacters else { throw .invalid(parameter, text, "must not hold control characters") }
     return text
@@ -207,25 +196,6 @@ extension String {
   var hasControlCharacters: Bool {
     let isPlain = utf8.withContiguousStorageIfAvailable { UnsafeRawBufferPointer($0).isPlainASCII() } ?? false
     return !isPlain && unicodeScalars.contains { $0.value < 0x20 || (0x7f...0x9f).contains($0.value) }
-  }
-}
-
-/// The length that a text may have.
-struct TextLength {
-  let bytesMin: Int
-  let bytesMax: Int
-}
-
-extension LeaseholdError {
-  static func outOfRange(_ parameter: Parameter, _ value: String, _ length: TextLength) -> LeaseholdError {
-    LeaseholdError(
-      .outOfRange,
-      "'\(parameter.name)' must have \(length.bytesMin)...\(length.bytesMax) bytes of UTF-8; this one has "
-        + "\(value.utf8.count).",
-      facts: [
-        ("parameter", .text("\(parameter.name)")), ("value", .text(value.excerpt)),
-        ("minimum", .number(Int64(length.bytesMin))), ("maximum", .number(Int64(length.bytesMax))),
-      ])
   }
 }
 

@@ -27,7 +27,7 @@ struct Call: ~Copyable {
       return known
     }
     let caller = Caller(
-      connection: connection.id, peer: connection.knownPeer, groups: connection.groups, account: account,
+      connection: connection.id, peer: connection.peer, groups: connection.groups, account: account,
       confinement: confinement, trace: trace)
     connection.caller = caller
     return caller
@@ -43,13 +43,13 @@ struct Call: ~Copyable {
   /// The captured segment as a lock's name.
   func key() throws(LeaseholdError) -> LockKey {
     let raw = target.segment
-    if raw.position(of: UInt8(ascii: "%")) == raw.count { return try Self.key(raw) }
-    return try Self.key(percentDecodedSegment())
+    if raw.position(of: UInt8(ascii: "%")) == raw.count { return try LockKey(asked: raw) }
+    return try LockKey(asked: percentDecodedSegment())
   }
 
   /// The same behind a prefix.
   func key(after prefix: String) throws(LeaseholdError) -> LockKey {
-    try Self.key(Array(prefix.utf8) + percentDecodedSegment())
+    try LockKey(asked: Array(prefix.utf8) + percentDecodedSegment())
   }
 
   private func percentDecodedSegment() throws(LeaseholdError) -> [UInt8] {
@@ -57,14 +57,6 @@ struct Call: ~Copyable {
       throw LeaseholdError(.malformedRequest, "The lock's name has a broken percent-encoding; write % as %25.")
     }
     return decoded
-  }
-
-  private static func key(_ bytes: some Collection<UInt8>) throws(LeaseholdError) -> LockKey {
-    do {
-      return try LockKey(utf8: bytes)
-    } catch {
-      throw LeaseholdError(flaw: error, of: String(decoding: bytes.prefix(64), as: UTF8.self))
-    }
   }
 
   /// The captured segment as a lease's id.
@@ -86,9 +78,28 @@ struct Call: ~Copyable {
     respond(.json(status, capacity: capacity, write))
   }
 
+  /// The same, with the writer of leases and locks.
+  func json(
+    _ status: UInt16 = 200, capacity: Int = 512, _ write: (AnswerWriter, inout ResponseBuffer) -> Void
+  ) -> Disposition {
+    let writer = writer
+    return respond(.json(status, capacity: capacity) { write(writer, &$0) })
+  }
+
   /// Answers the request.
   @inline(__always)
   func respond(_ response: consuming Response) -> Disposition { exchange.respond(response) }
+}
+
+extension LockKey {
+  /// Takes a name as a request has it, decoded.
+  init(asked bytes: some Collection<UInt8>) throws(LeaseholdError) {
+    do {
+      try self.init(utf8: bytes)
+    } catch {
+      throw LeaseholdError(flaw: error, of: String(decoding: bytes.prefix(64), as: UTF8.self))
+    }
+  }
 }
 
 extension LeaseholdError {
@@ -113,7 +124,7 @@ extension LeaseholdError {
   }
 
   /// The error of a lock's name.
-  convenience init(flaw: LockKey.Flaw, of name: String) {
+  fileprivate convenience init(flaw: LockKey.Flaw, of name: String) {
     let detail =
       switch flaw {
       case .empty: "A lock's name must not be empty; use /locks/NAME."

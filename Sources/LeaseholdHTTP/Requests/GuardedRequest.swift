@@ -38,7 +38,7 @@ final class GuardedRequest: LeaseClient, PendingRequest {
   ///
   /// - Parameter key: `nil` for a segment without a key, which no lock guards.
   static func run(_ call: borrowing Call, key: Int32?, _ work: @escaping Work) throws(LeaseholdError) -> Disposition {
-    let wait = try call.guardWait()
+    let wait = try call.waitOrPreferred(waitDefault)
     if call.arguments[.lease] != nil { _ = try call.leaseArgument("?lease=ID") }
     guard let key else { return call.respond(try work()) }
     if call.arguments[.lease] != nil {
@@ -61,15 +61,14 @@ final class GuardedRequest: LeaseClient, PendingRequest {
     if wait > .zero {
       do throws(LeaseholdError) { place = try asking.account?.claim(.waiters) } catch { refusal = error }
     }
+    if refusal != nil { request.wait = .zero }
     return try GuardedRequest(call.exchange, server: call.server, place: place, orWaiting: refusal, work: work)
       .begin(request, at: call.now)
   }
 
   private func begin(_ request: AcquireRequest, at now: MonotonicInstant) throws(LeaseholdError) -> Disposition {
-    var asked = request
-    if refusal != nil { asked.wait = .zero }
     let outcome = locks.acquire(
-      asked,
+      request,
       client: {
         self.request.exchange.context.pending = self
         return self
@@ -114,13 +113,6 @@ final class GuardedRequest: LeaseClient, PendingRequest {
 }
 
 extension Call {
-  /// The time to queue for the guard.
-  fileprivate func guardWait() throws(LeaseholdError) -> TimeSpan {
-    let waitMax = server.limits.waitMax
-    if let wait = try span(.wait, .zero, waitMax) { return wait }
-    return try preferredWait() ?? min(GuardedRequest.waitDefault, waitMax)
-  }
-
   /// The caller's lease must be alive, and be on the very semaphore that guards the segment.
   fileprivate func checkLease(on key: Int32) throws(LeaseholdError) {
     let id = try leaseArgument("?lease=ID")

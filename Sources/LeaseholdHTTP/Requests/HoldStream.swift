@@ -21,74 +21,62 @@ final class HoldStream: Sendable {
 
   /// Writes the first line.
   func begin(_ lease: LeaseSnapshot, writer: AnswerWriter) {
-    var line = ResponseBuffer(capacity: 704)
-    if asText {
-      line.append(lease.id)
-      line.append(UInt8(ascii: "\n"))
-    } else {
-      writer.lease(lease, into: &line)
-      line.closeAnswer()
-    }
-    stream.write(line)
+    write(text: lease.id.text) { writer.lease(lease, into: &$0) }
   }
 
   /// Writes a heartbeat: it tells the caller that the lease lives, and the service that the caller reads.
   func beat(at now: MonotonicInstant) {
     let number = beats.add(1, ordering: .relaxed).newValue
-    var line = ResponseBuffer(capacity: 64)
-    if asText {
-      line.append(UInt8(ascii: "\n"))
-    } else {
-      line.open("heartbeat")
-      line.append(decimal: number)
-      let deadline = deadline.load(ordering: .relaxed)
-      let left = (MonotonicInstant(nanoseconds: deadline) - now).milliseconds
+    let deadline = deadline.load(ordering: .relaxed)
+    let left = (MonotonicInstant(nanoseconds: deadline) - now).milliseconds
+    write(text: "") { line in
+      line.open("heartbeat", number)
       line.member("expires_in_ms", deadline == 0 ? nil : Int(max(0, left)))
-      line.closeAnswer()
     }
-    stream.write(line)
   }
 
   /// Writes that an operator ends the lease.
   func breaking(at end: MonotonicInstant, _ note: BreakNote, writer: AnswerWriter) {
     renewed(until: end)
-    guard !asText else { return }
-    var line = ResponseBuffer(capacity: 96)
-    line.open("breaking_in_ms")
-    line.append(decimal: Int(max(0, (end - writer.now).milliseconds)))
-    line.member("break_reason", note.reason)
-    line.member("broken_by", note.by)
-    line.closeAnswer()
-    stream.write(line)
+    write { line in
+      line.open("breaking_in_ms", Int(max(0, (end - writer.now).milliseconds)))
+      line.member("break_reason", note.reason)
+      line.member("broken_by", note.by)
+    }
   }
 
   /// Writes that a newer request of the holder's group waits.
-  func yield() {
-    guard !asText else { return }
-    var line = ResponseBuffer(capacity: 32)
-    line.append("{\"yield\":true" as StaticString)
-    line.closeAnswer()
-    stream.write(line)
-  }
+  func yield() { write { $0.open("yield", true) } }
 
   /// Writes the last line and ends the answer.
   ///
   /// - Parameter note: An operator's, where that is the reason.
   func end(_ reason: EndReason, _ note: BreakNote?, at instant: MonotonicInstant, writer: AnswerWriter) {
-    if !asText {
-      var line = ResponseBuffer(capacity: 96)
-      line.open("ended")
-      line.append(json: reason == .expired ? "expired" : reason.name)
+    write { line in
+      line.open("ended", reason == .expired ? "expired" : reason.name)
       line.next("at")
       line.append(rfc3339: instant.nanoseconds &+ writer.wallOffset)
       if let note {
         line.member("break_reason", note.reason)
         line.member("broken_by", note.by)
       }
-      line.closeAnswer()
-      stream.write(line)
     }
     stream.finish()
+  }
+
+  /// Writes a line: JSON, or for a caller that asked for text the text, where there is one for it.
+  private func write(text: String? = nil, _ json: (inout ResponseBuffer) -> Void) {
+    var line = ResponseBuffer(capacity: 128)
+    if !asText {
+      json(&line)
+      line.closeAnswer()
+    } else if let text {
+      line.append(text)
+      line.append(UInt8(ascii: "\n"))
+    } else {
+      return
+    }
+    stream.write(line)
   }
 }
 

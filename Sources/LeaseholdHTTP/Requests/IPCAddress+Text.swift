@@ -46,14 +46,10 @@ enum IPCObject: String {
 
 extension Call {
   /// The set of the path.
-  func setInPath() throws(LeaseholdError) -> IPCAddress { try IPCObject.set.address(decodedSegment) }
+  func setInPath() throws(LeaseholdError) -> IPCAddress { try IPCObject.set.address(segmentText) }
 
   /// The segment of the path.
-  func segmentInPath() throws(LeaseholdError) -> IPCAddress { try IPCObject.segment.address(decodedSegment) }
-
-  private var decodedSegment: String {
-    percentDecoded(target.segment, plusIsSpace: false).map { String(decoding: $0, as: UTF8.self) } ?? ""
-  }
+  func segmentInPath() throws(LeaseholdError) -> IPCAddress { try IPCObject.segment.address(segmentText) }
 
   /// The segment of the query; `nil` is the default one.
   func segmentArgument() throws(LeaseholdError) -> IPCAddress? {
@@ -61,19 +57,19 @@ extension Call {
     return try IPCObject.segment.address(text)
   }
 
-  /// The parameter `mode` as nine permission bits in octal; `nil` when not given.
-  func permissionBits() throws(LeaseholdError) -> UInt16? {
-    guard let text = arguments[.mode] else { return nil }
+  /// A parameter that is a user or a group; `nil` when not given.
+  func identity(_ parameter: Parameter) throws(LeaseholdError) -> UInt32? {
+    try number(parameter, 0, Limits.identity).map(UInt32.init)
+  }
+
+  /// A parameter that is nine permission bits in octal; `nil` when not given.
+  func permissionBits(_ parameter: Parameter = .mode) throws(LeaseholdError) -> UInt16? {
+    guard let text = arguments[parameter] else { return nil }
     guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x37).contains($0) }) else {
-      throw .invalid(.mode, text, "must be octal text, 0000...0777, as in 0600")
+      throw .invalid(parameter, text, "must be octal text, 0000...0777, as in 0600")
     }
     guard let bits = UInt16(text, radix: 8), bits <= 0o777 else {
-      throw LeaseholdError(
-        .outOfRange, "'mode' must be 0000...0777.",
-        facts: [
-          ("parameter", .text("mode")), ("value", .text(text.excerpt)), ("minimum", .text("0000")),
-          ("maximum", .text("0777")),
-        ])
+      throw .outOfRange(parameter.name, text, .text("0000"), .text("0777"))
     }
     return bits
   }
@@ -88,12 +84,7 @@ extension Call {
     if !digits.isEmpty, digits.allSatisfy({ (0x30...0x39).contains($0) }) {
       let text = String(decoding: bytes, as: UTF8.self)
       guard bytes.count <= LockKey.bytesMax, let number = Int64(text) else {
-        throw LeaseholdError(
-          .outOfRange, "'var' must be \(Int64.min)...\(Int64.max), as PHP's integers are.",
-          facts: [
-            ("parameter", .text("var")), ("value", .text(text.excerpt)), ("minimum", .number(.min)),
-            ("maximum", .number(.max)),
-          ])
+        throw .outOfRange("var", text, .number(.min), .number(.max), ", as PHP's integers are")
       }
       return .number(number)
     }

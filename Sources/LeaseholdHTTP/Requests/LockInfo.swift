@@ -27,17 +27,19 @@ struct LockInfo: Sendable {
         .missingParameter, "The body has no text 'ID', so it is no lock-info as Terraform sends it." + Terraform.hint,
         facts: [("parameter", .text("ID"))])
     }
-    guard (1...Self.idBytesMax).contains(id.utf8.count), id.utf8.allSatisfy(Self.isPlain) else {
-      throw Self.invalid("ID", id, "must be 1...\(Self.idBytesMax) letters, digits or -._~")
+    let isPlain = id.utf8.allSatisfy { $0.isLetterOrDigit || "-._~".utf8.contains($0) }
+    guard (1...Self.idBytesMax).contains(id.utf8.count), isPlain else {
+      throw .invalid("ID", id, "of the lock-info must be 1...\(Self.idBytesMax) letters, digits or -._~")
     }
     var members: [JSON.Member] = []
     for name in Self.names {
       guard read[name] != .null else { continue }
-      guard let text = read[name].string else { throw Self.invalid(name, "", "must be a text") }
+      guard let text = read[name].string else { throw .invalid(name, "", "of the lock-info must be a text") }
       guard !text.isEmpty else { continue }
       guard text.utf8.count <= Self.memberBytesMax, !text.hasControlCharacters || name == "Info" else {
-        throw Self.invalid(
-          name, text, "must have at most \(Self.memberBytesMax) bytes of UTF-8 without control characters")
+        throw .invalid(
+          name, text,
+          "of the lock-info must have at most \(Self.memberBytesMax) bytes of UTF-8 without control characters")
       }
       members.append(JSON.Member(name, .string(text)))
     }
@@ -50,19 +52,6 @@ struct LockInfo: Sendable {
     id = parts?.id ?? holder.ref
     let who = parts?.who ?? holder.owner ?? holder.peer.inWords
     members = [JSON.Member("ID", .string(id)), JSON.Member("Who", .string(who))]
-  }
-
-  private static func isPlain(_ byte: UInt8) -> Bool {
-    switch byte {
-    case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2d, 0x2e, 0x5f, 0x7e: true
-    default: false
-    }
-  }
-
-  private static func invalid(_ name: String, _ value: String, _ what: String) -> LeaseholdError {
-    LeaseholdError(
-      .invalidParameter, "'\(name)' of the lock-info \(what).",
-      facts: [("parameter", .text(name)), ("value", .text(value.excerpt))])
   }
 
   /// The owner of the lease, which survives a restart: `ann@laptop (terraform ID)`.
@@ -93,11 +82,7 @@ struct LockInfo: Sendable {
 
   /// As an answer.
   var response: Response {
-    var body = ResponseBuffer(capacity: 512)
-    let text = JSON.object(members).description
-    for byte in text.utf8 { body.append(byte) }
-    body.append(UInt8(ascii: "\n"))
-    return Response(status: 200, contentType: "application/json", body: body)
+    Response(status: 200, contentType: "application/json", body: ResponseBuffer(JSON.object(members).bytes + "\n".utf8))
   }
 }
 
@@ -108,16 +93,12 @@ struct LockInfo: Sendable {
 final class LockInfos: Sendable {
   static let statesMax = 1000
 
-  private struct Kept {
-    let info: LockInfo
-    let lease: LeaseID
-  }
-  private let kept = Mutex<[LockKey: Kept]>([:])
+  private let kept = Mutex<[LockKey: (info: LockInfo, lease: LeaseID)]>([:])
 
   func keep(_ info: LockInfo, of lease: LeaseID, on key: LockKey) {
     kept.withLock { kept in
       if kept.count >= Self.statesMax, kept[key] == nil, let other = kept.keys.first { kept[other] = nil }
-      kept[key] = Kept(info: info, lease: lease)
+      kept[key] = (info, lease)
     }
   }
 

@@ -18,7 +18,7 @@ final class RequestHandler: ExchangeHandler {
       exchange.context.target = target
       exchange.context.endpoint = target.path.pointee.endpoint(exchange.method)
     }
-    if let defect = exchange.defect { return _ = refuse(exchange, LeaseholdError(defect)) }
+    if let defect = exchange.defect { return _ = refuse(exchange, defect) }
     if exchange.connection.isSurplus, let refusal = exchange.connection.seat?.refusal,
       exchange.context.endpoint?.pointee.role != .nobody
     {
@@ -33,7 +33,7 @@ final class RequestHandler: ExchangeHandler {
 
   func connectionOpened(_ connection: PeerConnection, isFull: Bool) -> Admission {
     let seat = Seat(
-      connection.knownPeer, in: server.accounts, isFull: isFull,
+      connection.peer, in: server.accounts, isFull: isFull,
       limit: connection.daemon.options.connectionLimit)
     connection.seat = seat
     return seat.refusal == nil ? .served : .refused
@@ -41,14 +41,18 @@ final class RequestHandler: ExchangeHandler {
 
   @inline(never)
   private func refuse(_ exchange: Exchange, _ problem: LeaseholdError) -> Disposition {
-    let response = server.writer(at: exchange.now).response(problem, to: exchange, asText: Accept(exchange).prefersText)
+    let response = response(problem, exchange, at: exchange.now, asText: Accept(exchange).prefersText)
     counts.count(nil, status: Int(response.status))
-    note(problem, response.status, exchange)
     return exchange.respond(response)
   }
 
-  private func note(_ problem: LeaseholdError, _ status: UInt16, _ exchange: Exchange) {
-    refusals.note(problem, status, to: exchange, trace: exchange.trace, requestID: exchange.requestID.bytes)
+  /// The answer to a request that is refused, and noted.
+  private func response(
+    _ problem: LeaseholdError, _ exchange: Exchange, at now: MonotonicInstant, asText: Bool
+  ) -> Response {
+    let response = server.writer(at: now).response(problem, to: exchange, asText: asText)
+    refusals.note(problem, response.status, to: exchange, trace: exchange.trace, requestID: exchange.requestID.bytes)
+    return response
   }
 
   func requestArrived(_ exchange: Exchange) -> Disposition {
@@ -81,7 +85,7 @@ final class RequestHandler: ExchangeHandler {
   /// Where the engine may block, a worker asks it.
   private func giveToWorker(_ exchange: Exchange) -> Disposition {
     do throws(LeaseholdError) {
-      guard !server.isDraining else { throw .stopping }
+      guard !server.isDraining else { throw .draining() }
       return .working(try server.place())
     } catch {
       return refuse(exchange, error)
@@ -90,9 +94,8 @@ final class RequestHandler: ExchangeHandler {
 
   func work(_ exchange: Exchange, since asked: Int64) -> Disposition {
     if HostClock.monotonic() - asked >= server.options.lineTime.nanoseconds || server.isDraining {
-      let error = server.isDraining ? LeaseholdError.stopping : server.engineBusy()
-      let asText = Accept(exchange).prefersText
-      return problem(error, exchange, nil, asText: asText)
+      let error = server.isDraining ? LeaseholdError.draining() : server.engineBusy()
+      return problem(error, exchange, nil, asText: Accept(exchange).prefersText)
     }
     guard let endpoint = exchange.context.endpoint else {
       preconditionFailure("a worker gets what an endpoint was found for")
@@ -149,9 +152,8 @@ final class RequestHandler: ExchangeHandler {
     _ error: consuming LeaseholdError, _ exchange: Exchange, _ counted: UnsafePointer<Endpoint>?, asText: Bool
   ) -> Disposition {
     if exchange.context.token != nil { error = error.told(to: exchange.context.token) }
-    let response = server.writer(at: exchange.now).response(error, to: exchange, asText: asText)
+    let response = response(error, exchange, at: exchange.now, asText: asText)
     if let counted { count(exchange, counted, status: Int(response.status)) }
-    note(error, response.status, exchange)
     return exchange.respond(response)
   }
 
@@ -165,14 +167,10 @@ final class RequestHandler: ExchangeHandler {
     _ exchange: Exchange, _ endpoint: UnsafePointer<Endpoint>, _ arguments: inout Arguments
   ) throws(LeaseholdError) {
     switch MediaType(exchange.header(.contentType)) {
-    case .json: try arguments.readJSON(exchange.body, known: endpoint.pointee.parameters)
-    case .form:
-      // curl calls a body a form when it is not told what it is; no form begins like that.
-      if JSONScalarReader.begins(exchange.body) {
-        try arguments.readJSON(exchange.body, known: endpoint.pointee.parameters)
-      } else {
-        try arguments.readForm(exchange.body, known: endpoint.pointee.parameters)
-      }
+    // curl calls a body a form when it is not told what it is; no form begins as JSON does.
+    case .form where !JSONMemberReader.begins(exchange.body):
+      try arguments.readForm(exchange.body, known: endpoint.pointee.parameters)
+    case .json, .form: try arguments.readJSON(exchange.body, known: endpoint.pointee.parameters)
     case .serialized, .bytes, .other:
       throw LeaseholdError(
         .unsupportedMediaType,
@@ -188,16 +186,13 @@ final class RequestHandler: ExchangeHandler {
   func hungUp(_ exchange: Exchange) { exchange.context.pending?.hungUp() }
 
   func stopping(_ exchange: Exchange) -> Response {
-    server.writer(at: Server.now()).response(.stopping, to: exchange, asText: Accept(exchange).prefersText)
+    server.writer(at: Server.now()).response(.draining(), to: exchange, asText: Accept(exchange).prefersText)
   }
 
   func cannotWait(_ exchange: Exchange, errno: Int32) -> Response {
     hungUp(exchange)
-    let problem = LeaseholdError.cannotWait("epoll_ctl", errno)
-    let response = server.writer(at: Server.now())
-      .response(problem, to: exchange, asText: Accept(exchange).prefersText)
-    note(problem, response.status, exchange)
-    return response
+    return response(
+      .cannotWait("epoll_ctl", errno), exchange, at: Server.now(), asText: Accept(exchange).prefersText)
   }
 
   func completed(_ exchange: Exchange, delivered: Bool) {
@@ -220,13 +215,6 @@ extension Exchange {
 }
 
 extension LeaseholdError {
-  /// The error of a service that stops.
-  fileprivate static var stopping: LeaseholdError {
-    LeaseholdError(
-      .draining, "The service is stopping; leases stay as they are. Try again when it is back.",
-      retryAfter: .seconds(1))
-  }
-
   /// The error of an answer in no form that the caller takes.
   fileprivate static var notAcceptable: LeaseholdError {
     LeaseholdError(.notAcceptable, "This answer comes as application/json only; ask for that, or leave Accept out.")
@@ -241,62 +229,5 @@ extension LeaseholdError {
       "The body is longer than the \(bytesMax) bytes that this service reads "
         + (isValue ? "for a value (--max-value)." : "(--max-body); parameters are short."),
       facts: [("maximum_bytes", .number(Int64(bytesMax)))])
-  }
-
-  /// The error for what libmicrohttpd does not let through.
-  convenience init(_ error: LibraryError) {
-    switch error {
-    case .unreadableHead:
-      self.init(
-        .malformedRequest, "The request line is not METHOD TARGET HTTP/1.1, or a header field is not NAME: VALUE.")
-    case .unreadableLength: self.init(.malformedRequest, "The Content-Length is not one whole number.")
-    case .unreadableChunk: self.init(.malformedRequest, "The chunks of the body are not as RFC 9112, 7.1 has them.")
-    case .hugeBody: self.init(.bodyTooLarge, "The length of the body has more than 64 bits.")
-    case .hugeTarget:
-      self.init(.uriTooLong, "The request line does not fit into the memory of a connection (--connection-memory).")
-    case .hugeHead:
-      self.init(
-        .headersTooLarge, "The header fields do not fit into the memory of a connection (--connection-memory).")
-    case .unknownVersion:
-      self.init(.unknownVersion, "The request is not of HTTP/1.1 or HTTP/1.0, the versions that are spoken here.")
-    case .unknown: self.init(.internalError, "The request could not be read; please report this, with what was sent.")
-    }
-  }
-
-  /// The error for what libmicrohttpd let through and we do not.
-  convenience init(_ defect: Exchange.Defect) {
-    switch defect {
-    case .malformedRequestLine:
-      self.init(
-        .malformedRequest,
-        "The request line is not METHOD TARGET HTTP/1.1 with one blank between them; a blank in a name is %20.")
-    case .unknownTargetForm:
-      self.init(
-        .malformedRequest,
-        "The target is neither a path that begins with / nor http://HOST/PATH; this service is no proxy.")
-    case .needsTLS:
-      self.init(
-        .hostNotAllowed, "The target is an https URL, but the request came without TLS; ask for http:// or for a path.")
-    case .bareLineFeed:
-      self.init(.malformedRequest, "A line of the request's head ends with LF alone; each must end with CR LF.")
-    case .brokenLine:
-      self.init(.malformedRequest, "A line of the request's head is folded, has no name, or holds a NUL byte.")
-    case .badFieldName:
-      self.init(
-        .malformedRequest,
-        "The name of a header field has a character that none may have, such as a blank before the colon.")
-    case .badFieldValue:
-      self.init(.malformedRequest, "The value of a header field has a control character, such as CR without LF.")
-    case .targetTooLong:
-      self.init(.uriTooLong, "The path and query have more than 8192 bytes; a lock's name has at most 255.")
-    case .ambiguousLength: self.init(.malformedRequest, "The length of the body is given in two ways.")
-    case .unknownTransferEncoding:
-      self.init(.malformedRequest, "The only Transfer-Encoding understood is chunked, and that in HTTP/1.1.")
-    case .repeatedHost: self.init(.malformedRequest, "Host is given more than once.")
-    case .missingHost:
-      self.init(.malformedRequest, "The Host header is missing, which each request of HTTP/1.1 must have.")
-    case .malformedHost:
-      self.init(.malformedRequest, "The Host header is no host name or address with or without a port.")
-    }
   }
 }

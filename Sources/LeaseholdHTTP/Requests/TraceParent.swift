@@ -8,27 +8,13 @@ extension TraceContext {
   init?(traceparent text: UnsafeBufferPointer<UInt8>) {
     let hyphen = UInt8(ascii: "-")
     guard text.count >= 55, text[2] == hyphen, text[35] == hyphen, text[52] == hyphen,
-      let version = Self.number(text, 0..<2), version != 0xff, let high = Self.number(text, 3..<19),
-      let low = Self.number(text, 19..<35), let span = Self.number(text, 36..<52), Self.number(text, 53..<55) != nil,
+      let version = hexadecimalNumber(text[0..<2]), version != 0xff, let high = hexadecimalNumber(text[3..<19]),
+      let low = hexadecimalNumber(text[19..<35]), let span = hexadecimalNumber(text[36..<52]),
+      hexadecimalNumber(text[53..<55]) != nil,
       high | low != 0, span != 0
     else { return nil }
     guard text.count == 55 || version > 0 && text[55] == hyphen else { return nil }
     self.init(high: high, low: low, span: span)
-  }
-
-  /// At most 16 digits, in lower case.
-  private static func number(_ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) -> UInt64? {
-    var number: UInt64 = 0
-    for index in range {
-      switch text[index] {
-      case let digit where digit >= UInt8(ascii: "0") && digit <= UInt8(ascii: "9"):
-        number = number << 4 | UInt64(digit - UInt8(ascii: "0"))
-      case let digit where digit >= UInt8(ascii: "a") && digit <= UInt8(ascii: "f"):
-        number = number << 4 | UInt64(digit - UInt8(ascii: "a") + 10)
-      default: return nil
-      }
-    }
-    return number
   }
 
   /// `trace_id` and `span_id`, the names under which collectors of logs look for them.

@@ -49,10 +49,10 @@ final class WaitLog: Sendable {
     guard let skipped = isSlow ? budget.admit(Server.now()) : 0 else { return }
     var metadata: Logger.Metadata = [
       "lock": "\(note.key)", "waited_ms": .stringConvertible(waited.milliseconds), "outcome": "\(outcome)",
-      "peer": "\(exchange.connection.knownPeer.address ?? "unknown")",
+      "peer": "\(exchange.connection.peer.address ?? "unknown")",
       "request_id": "\(String(decoding: requestID, as: UTF8.self))",
     ]
-    if let pid = exchange.connection.knownPeer.pid { metadata["pid"] = .stringConvertible(pid) }
+    if let pid = exchange.connection.peer.pid { metadata["pid"] = .stringConvertible(pid) }
     if let token = exchange.context.token { metadata["token"] = "\(token.name)" }
     if let lease { metadata["ref"] = "\(lease.ref)" }
     if let owner = lease?.owner ?? note.owner { metadata["owner"] = "\(owner)" }

@@ -1,15 +1,20 @@
 import Leasehold
 import Synchronization
 
-/// An acquire on its way: waits for its grant, answers it, and for a hold keeps the answer open.
+/// An acquire, or a list of raw semaphore operations, on its way: waits for its grant, answers it, and for a hold keeps
+/// the answer open.
 ///
-/// Life cycle: made when the engine asks for the client to tell, or for a hold; told that it is granted or refused, at
-/// most once, from any thread; told by the listener that the peer hung up; over when the exchange is completed. If a
-/// grant and a hang-up meet, the exchange decides, and a grant that lost is withdrawn.
-final class WaitingAcquire: LeaseClient, PendingRequest {
+/// Life cycle: made when the engine asks for the client to tell, for operations that may wait, or for a hold; told that
+/// it is granted or refused, at most once, from any thread; told by the listener that the peer hung up; over when the
+/// exchange is completed. If a grant and a hang-up meet, the exchange decides, and a grant that lost is withdrawn.
+/// Operations without a lease that were done before the hang-up was seen stay done, as they do for a program that dies
+/// right after semop(2).
+final class WaitingAcquire: LeaseClient, OperationClient, PendingRequest {
   private let request: ParkedRequest
   private let isHold: Bool
-  private let form: (any GrantForm)?
+  private let form: StateLock?
+  /// Where its operations wait; `nil` for an acquire.
+  private let semaphores: (any SemaphoreService)?
   private let state: Mutex<State>
 
   private struct State {
@@ -17,16 +22,18 @@ final class WaitingAcquire: LeaseClient, PendingRequest {
     /// The grant that the answer hands over, until it is taken back.
     var grant: Grant?
     var hold: HoldStream?
-    var note: WaitNote
+    var note: WaitNote?
   }
 
-  /// - Parameter note: What it waits for, for the log.
+  /// - Parameter note: What it waits for, for the log; `nil` for operations, of which the log tells nothing.
   init(
-    _ exchange: Exchange, server: Server, asText: Bool, isHold: Bool, form: (any GrantForm)? = nil, _ note: WaitNote
+    _ exchange: Exchange, server: Server, asText: Bool, isHold: Bool = false, form: StateLock? = nil,
+    operatingOn semaphores: (any SemaphoreService)? = nil, _ note: WaitNote?
   ) {
     request = ParkedRequest(exchange, server: server, asText: asText)
     self.isHold = isHold
     self.form = form
+    self.semaphores = semaphores
     state = Mutex(State(note: note))
     exchange.context.pending = self
   }
@@ -37,14 +44,14 @@ final class WaitingAcquire: LeaseClient, PendingRequest {
   func begin(_ waiter: WaiterID, behind queue: QueueNote?) {
     state.withLock { state in
       state.waiter = waiter
-      state.note.queue = queue
+      state.note?.queue = queue
     }
   }
 
   /// Logs the wait, if there was one.
   private func log(_ outcome: String, lease: LeaseSnapshot? = nil) {
     let (note, waiter) = state.withLock { ($0.note, $0.waiter) }
-    guard waiter != nil || lease.map({ $0.waited > .zero }) ?? false else { return }
+    guard let note, waiter != nil || lease.map({ $0.waited > .zero }) ?? false else { return }
     // A converted lease tells of the wait for its first form.
     let told = lease.flatMap { $0.isConverted ? nil : $0.waited }
     let waited = told ?? Server.now() - request.exchange.now
@@ -52,10 +59,16 @@ final class WaitingAcquire: LeaseClient, PendingRequest {
   }
 
   func hungUp() {
+    if let semaphores {
+      if let waiter = state.withLock({ $0.waiter.take() }) { semaphores.cancelOperation(waiter) }
+      return
+    }
     guard let waiter = state.withLock({ $0.waiter }) else { return }
     log("hung-up")
     server.engine.locks.withdraw(.waiter(waiter), at: Server.now())
   }
+
+  func performed(_ result: OperationResult) { request.answer(result.response) }
 
   func granted(_ lease: LeaseSnapshot) {
     if !lease.replayed, !lease.isConverted { state.withLock { $0.grant = lease.grant } }
@@ -136,6 +149,7 @@ final class WaitingAcquire: LeaseClient, PendingRequest {
   }
 
   func completed(delivered: Bool) {
+    if !delivered, semaphores != nil { hungUp() }
     // The lease of a hold whose answer has begun ends with its connection, as bound leases do.
     if !delivered, state.withLock({ $0.hold == nil }) { undoGrant() }
     forgetHold()

@@ -108,5 +108,5 @@ extension Endpoint {
   private static let ownershipParameters = ParameterSet([.uid, .gid, .mode], ignoresReadOnly: true)
   private static let setParameters = ParameterSet([.key, .nsems, .mode, .values, .exclusive], keyIsNumber: true)
   private static let segmentParameters = ParameterSet(
-    [.key, .size, .mode, .initialize, .lease, .wait], keyIsNumber: true)
+    [.key, .size, .mode, .`init`, .lease, .wait], keyIsNumber: true)
 }

@@ -5,7 +5,7 @@ enum Parameter: UInt8, CaseIterable {
   case mode, limit, count, ttl, wait, maxWaiters, owner, bind, cooldown, format, lease, force, cursor, key, state
   case nsems, values, exclusive, uid, gid, value, ops
   case perm, semaphoreKey, project, sem, touch, undo
-  case segment, fence, size, initialize, offset, length
+  case segment, fence, size, `init`, offset, length
   case holding, want
   case after, reason
   case kind, since, leases, note, holdAtLeast, early
@@ -13,65 +13,10 @@ enum Parameter: UInt8, CaseIterable {
   case resize, pinned, slots, slot, create, newest
   case stop, grace
 
-  /// The name on the wire.
-  var name: StaticString {
-    switch self {
-    case .mode: "mode"
-    case .limit: "limit"
-    case .count: "count"
-    case .ttl: "ttl"
-    case .wait: "wait"
-    case .maxWaiters: "max_waiters"
-    case .owner: "owner"
-    case .bind: "bind"
-    case .cooldown: "cooldown"
-    case .format: "format"
-    case .lease: "lease"
-    case .force: "force"
-    case .cursor: "cursor"
-    case .key: "key"
-    case .state: "state"
-    case .perm: "perm"
-    case .semaphoreKey: "semaphore_key"
-    case .project: "project"
-    case .sem: "sem"
-    case .touch: "touch"
-    case .undo: "undo"
-    case .nsems: "nsems"
-    case .values: "values"
-    case .exclusive: "exclusive"
-    case .uid: "uid"
-    case .gid: "gid"
-    case .value: "value"
-    case .ops: "ops"
-    case .segment: "segment"
-    case .fence: "fence"
-    case .size: "size"
-    case .initialize: "init"
-    case .offset: "offset"
-    case .length: "length"
-    case .holding: "holding"
-    case .want: "want"
-    case .after: "after"
-    case .reason: "reason"
-    case .kind: "kind"
-    case .since: "since"
-    case .leases: "leases"
-    case .note: "note"
-    case .holdAtLeast: "hold_at_least"
-    case .early: "early"
-    case .sort: "sort"
-    case .q: "q"
-    case .resize: "resize"
-    case .pinned: "pinned"
-    case .slots: "slots"
-    case .slot: "slot"
-    case .create: "create"
-    case .newest: "newest"
-    case .stop: "stop"
-    case .grace: "grace"
-    }
-  }
+  /// The name on the wire: that of the case, its words in lower case with underscores between them.
+  var name: String { Self.names[Int(rawValue)] }
+
+  private static let names = allCases.map { words(of: $0, separator: "_") }
 
   /// The kind of value that a JSON body may give for a parameter; text always does.
   enum JSONKind {
@@ -88,6 +33,14 @@ enum Parameter: UInt8, CaseIterable {
     case texts
     /// A list of locks, each an object; as text their names, `a,b`.
     case wants
+
+    /// True when it may be a list.
+    var isList: Bool {
+      switch self {
+      case .amounts, .numbers, .steps, .texts, .wants: true
+      case .text, .number, .flag, .character: false
+      }
+    }
   }
 
   /// The kind of value that a JSON body may give for it.
@@ -97,7 +50,7 @@ enum Parameter: UInt8, CaseIterable {
     case .count, .ttl, .wait, .maxWaiters, .cooldown, .semaphoreKey, .nsems, .sem, .uid, .gid, .value,
       .fence, .size, .offset, .length, .after, .holdAtLeast, .grace:
       .number
-    case .force, .early, .exclusive, .touch, .undo, .initialize, .resize, .pinned, .create: .flag
+    case .force, .early, .exclusive, .touch, .undo, .`init`, .resize, .pinned, .create: .flag
     case .values: .numbers
     case .ops: .steps
     case .project: .character
@@ -114,8 +67,8 @@ enum Parameter: UInt8, CaseIterable {
     guard !bytes.isEmpty else { return nil }
     var place = Self.place(of: bytes)
     while let candidate = Self.places[place] {
-      if candidate.isNamed(bytes) {
-        self = candidate
+      if UnsafeRawBufferPointer(bytes).hasBytes(of: UnsafeRawBufferPointer(candidate.name)) {
+        self = candidate.parameter
         return
       }
       place = (place + 1) & 0xff
@@ -129,14 +82,15 @@ enum Parameter: UInt8, CaseIterable {
     self = found
   }
 
-  /// All of them, each at the place of its name, or behind those whose names have the same.
-  private static let places = {
-    var places = [Parameter?](repeating: nil, count: 256)
+  /// All of them, each at the place of its name, or behind those whose names have the same; the names are never freed.
+  private nonisolated(unsafe) static let places = {
+    var places = [(name: UnsafeBufferPointer<UInt8>, parameter: Parameter)?](repeating: nil, count: 256)
     for parameter in allCases {
-      let name = UnsafeBufferPointer(start: parameter.name.utf8Start, count: parameter.name.utf8CodeUnitCount)
-      var place = place(of: name)
+      let name = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: parameter.name.utf8.count)
+      _ = name.initialize(from: parameter.name.utf8)
+      var place = place(of: UnsafeBufferPointer(name))
       while places[place] != nil { place = (place + 1) & 0xff }
-      places[place] = parameter
+      places[place] = (UnsafeBufferPointer(name), parameter)
     }
     return places
   }()
@@ -145,11 +99,6 @@ enum Parameter: UInt8, CaseIterable {
   private static func place(of name: UnsafeBufferPointer<UInt8>) -> Int {
     let count = name.count
     return (Int(name[0]) &+ 12 &* Int(name[count / 2]) &+ Int(name[count &- 1]) &+ 2 &* count) & 0xff
-  }
-
-  private func isNamed(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-    UnsafeRawBufferPointer(bytes).hasBytes(
-      of: UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
   }
 }
 
@@ -188,15 +137,13 @@ struct ParameterSet: ExpressibleByArrayLiteral {
   mutating func insert(_ parameter: Parameter) { bits |= 1 << UInt64(parameter.rawValue) }
 
   static func + (left: ParameterSet, right: ParameterSet) -> ParameterSet {
-    var union = left
-    union.bits |= right.bits
-    return union
+    ParameterSet(bits: left.bits | right.bits)
   }
 
   func contains(_ parameter: Parameter) -> Bool { bits & 1 << UInt64(parameter.rawValue) != 0 }
 
   /// The names, for an error.
-  var names: [String] { Parameter.allCases.filter(contains).map { "\($0.name)" } }
+  var names: [String] { Parameter.allCases.filter(contains).map(\.name) }
 }
 
 /// The values that a request gave, as text, whichever way it gave them.
@@ -278,7 +225,7 @@ struct Arguments: ~Copyable {
     guard before == value() else {
       throw LeaseholdError(
         .duplicateParameter, "'\(parameter.name)' is given twice with different values; give it once.",
-        facts: [("parameter", .text("\(parameter.name)"))])
+        facts: [("parameter", .text(parameter.name))])
     }
     return false
   }

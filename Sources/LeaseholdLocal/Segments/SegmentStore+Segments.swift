@@ -36,11 +36,7 @@ extension SegmentStore {
     do throws(Errno) {
       let (limits, usage) = (try SharedMemoryLimits.current(), try SharedMemoryUsage.current())
       let entries = try IPCInventory.sharedMemorySegments()
-      var inventory = SegmentInventory()
-      inventory.segments = entries.dropFirst(cursor).prefix(limit).map { describe($0.segment, $0.status) }
-      inventory.nextCursor = cursor + limit < entries.count ? cursor + limit : nil
-      (inventory.limits, inventory.usage) = (limits, usage)
-      return inventory
+      return SegmentInventory(entries, from: cursor, limit: limit, limits, usage) { describe($0.segment, $0.status) }
     } catch {
       throw LeaseholdError(
         .internalError, "The kernel does not tell its segments (\(error.label)).",

@@ -71,7 +71,7 @@ extension SegmentStore {
       do throws(SegmentFlaw) {
         try segment.forEach { chunk in
           if list.count >= cursor, list.entries.count < limit {
-            list.entries.append(.init(key: chunk.key, type: segment.type(chunk), byteCount: chunk.text.count))
+            list.entries.append((key: chunk.key, type: segment.type(chunk), byteCount: chunk.text.count))
           }
           list.count += 1
           return true

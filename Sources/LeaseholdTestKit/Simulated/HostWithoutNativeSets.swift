@@ -20,11 +20,11 @@ extension HostWithoutNativeSets {
   }
 
   package func changeSemaphoreSet(
-    _ address: IPCAddress, _ change: SemaphoreSetChange
+    _ address: IPCAddress, uid: UInt32?, gid: UInt32?, mode: UInt16?, caller: Caller
   ) throws(LeaseholdError) -> SemaphoreSetInfo { throw none() }
 
   package func writeSemaphores(
-    _ request: SemaphoreWrite, at now: MonotonicInstant
+    _ address: IPCAddress, _ values: SemaphoreValues, force: Bool, caller: Caller, at now: MonotonicInstant
   ) throws(LeaseholdError) -> (info: SemaphoreSetInfo, broken: [String]) { throw none() }
 
   package func removeSemaphoreSet(

@@ -25,6 +25,6 @@ import Testing
 
   @Test func namesAreOneSegmentAndNoMarkup() {
     let html: HTML = "\(encoded: "a/b ü?&<")\(name: "<b>&\u{202e}\"'")"
-    #expect(html.text == "a%2fb%20%c3%bc%3f%26%3c<bdi>&lt;b&gt;&amp;\\u{202e}&quot;&#39;</bdi>")
+    #expect(html.text == "a%2Fb%20%C3%BC%3F%26%3C<bdi>&lt;b&gt;&amp;\\u{202e}&quot;&#39;</bdi>")
   }
 }

@@ -5,9 +5,9 @@ import Testing
 
 @Suite struct TokenTests {
   private func token(_ prefixes: [String]?) throws -> Token {
-    Token(
-      name: "t", role: .lock, prefixes: prefixes, ttlMax: nil, digest: try digest("x"),
-      account: CallerAccount(label: "token t"))
+    var line = try TokenLine("t lock sha256:\(try digest("x").hexadecimal)")
+    line.prefixes = prefixes
+    return Token(line, account: CallerAccount(label: "token t"))
   }
 
   private func digest(_ text: String) throws -> SHA256 {

@@ -157,7 +157,7 @@ final class FakeService: LockService, NativeLockService, EventService, LockWatch
   ) throws(LeaseholdError) { throw none() }
 
   func semaphoreSets(from cursor: Int, limit: Int) throws(LeaseholdError) -> SemaphoreInventory {
-    SemaphoreInventory()
+    SemaphoreInventory([], from: 0, limit: 0, SemaphoreLimits(), SemaphoreUsage()) { $0 }
   }
 
   func semaphoreSet(

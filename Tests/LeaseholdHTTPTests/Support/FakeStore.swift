@@ -51,7 +51,9 @@ final class FakeStore: VariableStore {
     VariableList()
   }
 
-  func segments(from cursor: Int, limit: Int) throws(LeaseholdError) -> SegmentInventory { SegmentInventory() }
+  func segments(from cursor: Int, limit: Int) throws(LeaseholdError) -> SegmentInventory {
+    SegmentInventory([], from: 0, limit: 0, SharedMemoryLimits(), SharedMemoryUsage()) { $0 }
+  }
 
   func create(_ request: SegmentRequest) throws(LeaseholdError) -> (
     segment: SegmentInfo, created: Bool, initialized: Bool

@@ -1,3 +1,4 @@
+import Leasehold
 import LeaseholdHost
 import Synchronization
 
@@ -72,7 +73,7 @@ final class ToyHandler: ExchangeHandler {
   func headersArrived(_ exchange: Exchange) {
     if let defect = exchange.defect {
       var body = ResponseBuffer()
-      body.append("\(defect)\n" as String)
+      body.append(defect.detail + "\n")
       exchange.response = Response(status: 400, contentType: "text/plain", body: body)
     } else if path(exchange).hasPrefix("/refuse") {
       exchange.response = Response(status: 403, text: "refused\n")

@@ -15,7 +15,7 @@ import Testing
     scene.acquire(who, key) { [process] request in
       request.ttl = ttl
       request.process = ProcessBinding(process, name: 7)
-      request.process?.stopGrace = grace
+      request.process = request.process?.stopping(after: grace)
       request.owner = who
     }
   }
@@ -159,7 +159,7 @@ import Testing
     scene.daemon.processes.unkillable = [7]
     scene.acquire("ann", several: ["a", "b"]) { [process] wants in
       wants[0].process = ProcessBinding(process, name: 7)
-      wants[0].process?.stopGrace = .seconds(5)
+      wants[0].process = wants[0].process?.stopping(after: .seconds(5))
     }
     scene.queue("bob", "b")
     scene.pass(.seconds(100))
@@ -173,7 +173,7 @@ import Testing
     func take(_ grace: TimeSpan?) -> LeaseholdError.Code? {
       scene.acquire("ann") { [process] request in
         request.process = ProcessBinding(process, name: 7)
-        request.process?.stopGrace = grace
+        request.process = request.process?.stopping(after: grace)
         request.idempotencyKey = "key"
       }
     }
@@ -188,7 +188,7 @@ import Testing
       scene.acquire("ann") { [process] request in
         request.ttl = .seconds(60)
         request.process = ProcessBinding(process, name: 7)
-        request.process?.stopGrace = .seconds(5)
+        request.process = request.process?.stopping(after: .seconds(5))
         request.idempotencyKey = "key"
       }
     }
@@ -255,7 +255,7 @@ import Testing
       let process = scene.daemon.processes.run(7)
       scene.acquire("ann") { request in
         request.process = ProcessBinding(process, name: 7)
-        request.process?.stopGrace = .seconds(5)
+        request.process = request.process?.stopping(after: .seconds(5))
       }
       scene.daemon.processes.hidden = [7]
       scene.restart()
@@ -291,7 +291,7 @@ import Testing
       request.mode = .shared
       request.ttl = .seconds(60)
       request.process = ProcessBinding(process, name: 7)
-      request.process?.stopGrace = .seconds(5)
+      request.process = request.process?.stopping(after: .seconds(5))
     }
     #expect(scene.convert("ann", to: .exclusive) == nil && scene.add("ann", ["b"]) == nil)
     scene.restart()

@@ -204,7 +204,7 @@ struct CrashScript: Sendable, CustomStringConvertible {
         { scene in
           scene.acquire("ann") {
             ($0.process, $0.ttl) = (ProcessBinding(scene.daemon.processes.run(7), name: 7), .seconds(10))
-            $0.process?.stopGrace = .seconds(1)
+            $0.process = $0.process?.stopping(after: .seconds(1))
           }
         }, { $0.queue("bob") }, { $0.pass(.seconds(9)) }, { $0.pass(.seconds(1)) }, { $0.pass(.seconds(2)) },
         { $0.pass(.seconds(40)) },
@@ -216,7 +216,7 @@ struct CrashScript: Sendable, CustomStringConvertible {
         { scene in
           scene.acquire("ann", several: ["a", "b"]) {
             ($0[0].process, $0[0].ttl) = (ProcessBinding(scene.daemon.processes.run(7), name: 7), .seconds(10))
-            $0[0].process?.stopGrace = .seconds(1)
+            $0[0].process = $0[0].process?.stopping(after: .seconds(1))
             $0[1].mode = .shared
           }
         }, { $0.queue("bob", "b") }, { $0.pass(.seconds(9)) }, { $0.renew("ann") },
@@ -235,7 +235,7 @@ struct CrashScript: Sendable, CustomStringConvertible {
         { scene in
           scene.acquire("ann") {
             ($0.process, $0.ttl) = (ProcessBinding(scene.daemon.processes.run(7), name: 7), .zero)
-            $0.process?.stopGrace = .seconds(1)
+            $0.process = $0.process?.stopping(after: .seconds(1))
             $0.mode = .shared
           }
         }, { $0.convert("ann", to: .exclusive) }, { $0.queue("bob") }, { $0.breaks("ann") }, { $0.pass(.seconds(31)) },

@@ -10,7 +10,7 @@ extension Traffic {
     let pid = random.pick(Self.pids)
     request.process = ProcessBinding(daemon.processes.run(pid), name: pid)
     if pid > 0, request.cooldown == .zero, request.holdAtLeast == .zero, random.once(in: 2) {
-      request.process?.stopGrace = .milliseconds(Int64(random.next() % 2000))
+      request.process = request.process?.stopping(after: .milliseconds(Int64(random.next() % 2000)))
     }
     if random.once(in: 2) { request.ttl = .zero }
   }

@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct AcquireRequestTests {
   static let changes: [@Sendable (inout AcquireRequest) -> Void] = [
-    { $0.key = Scene.key("b") }, { $0.mode = .shared }, { $0.limit = 1 }, { $0.limit = 2 }, { $0.count = 2 },
+    { $0.want.lock.key = Scene.key("b") }, { $0.mode = .shared }, { $0.limit = 1 }, { $0.limit = 2 }, { $0.count = 2 },
     { $0.ttl = .seconds(31) }, { $0.owner = "ann" }, { $0.owner = "bob" }, { $0.bindsConnection = true },
     { $0.cooldown = .seconds(1) },
   ]

@@ -65,17 +65,17 @@ import Testing
   func aClaimCountsForAsLongAsItLives(_ resource: CallerResource) throws {
     var maxima = CallerMaxima.none
     maxima[resource] = 5
-    let hits = CallerLimitHits()
-    let account = CallerAccount(label: "uid 7", maxima: maxima, hits: hits)
+    let pools = CallerPools(of: .none)
+    let account = CallerAccount(label: "uid 7", maxima: maxima, in: pools)
     var claims = [try account.claim(resource, 3)]
     #expect(account.count(of: resource) == 3 && account.hasRoom(for: resource, 2) && !account.hasRoom(for: resource, 3))
     let error = #expect(throws: LeaseholdError.self) { try account.claim(resource, 3) }
     #expect(error?.code == .callerLimit && error?.detail.contains("--\(resource.setting)") == true)
-    #expect(account.count(of: resource) == 3 && hits.count(of: resource) == 1)
+    #expect(account.count(of: resource) == 3 && pools[resource].hits == 1)
     claims.append(try account.claim(resource, 2))
     #expect(throws: LeaseholdError.self) { try account.check(resource) }
     claims.removeAll()
-    #expect(account.count(of: resource) == 0 && hits.count(of: resource) == 2)
+    #expect(account.count(of: resource) == 0 && pools[resource].hits == 2)
   }
 
   @Test func nothingTrapsHoweverMuchIsAskedFor() throws {

@@ -81,7 +81,7 @@ extension Ledger {
     let key = CallersKey(key, of: caller)
     leaseTable.canceled.insert(key)
     let known = leaseTable.retries(of: key)
-    var outcome = CancelOutcome()
+    var outcome: CancelOutcome = ([], 0)
     // Before the leases: none of them is to get what these give back.
     for waiter in known.waiters.compactMap({ queues[$0] }) where queues.has(waiter) {
       outcome.waiters += 1

@@ -5,21 +5,19 @@ import Testing
 
 @testable import LeaseholdHTTP
 
-@Suite struct JSONScalarReaderTests {
+@Suite struct JSONMemberReaderTests {
   /// Members as `name=kind:value`.
-  private func read(_ bytes: [UInt8]) throws(JSONScalarReader.Flaw) -> [String] {
-    try bytes.withUnsafeBufferPointer { bytes throws(JSONScalarReader.Flaw) in
-      var reader = JSONScalarReader(bytes)
+  private func read(_ bytes: [UInt8]) throws(JSONMemberReader.Flaw) -> [String] {
+    try bytes.withUnsafeBufferPointer { bytes throws(JSONMemberReader.Flaw) in
+      var reader = JSONMemberReader(bytes)
       var members: [String] = []
-      while let member = try reader.next() {
-        switch member.value {
-        case .text(let text): members.append("\(member.name)=text:\(text)")
-        case .number(let text): members.append("\(member.name)=number:\(text)")
-        case .flag(let flag): members.append("\(member.name)=flag:\(flag)")
-        case .null: members.append("\(member.name)=null")
-        case .nested:
-          members.append("\(member.name)=nested")
-          return members
+      while let name = try reader.next() {
+        switch try reader.value() {
+        case .string(let text): members.append("\(name)=text:\(text)")
+        case .number(let text): members.append("\(name)=number:\(JSON.whole(text))")
+        case .bool(let flag): members.append("\(name)=flag:\(flag)")
+        case .null: members.append("\(name)=null")
+        case .array, .object: members.append("\(name)=nested")
         }
       }
       return members
@@ -29,7 +27,7 @@ import Testing
   @Test(arguments: [
     ("{}", []), (" \t\r\n{ \n} ", []), (#"{"a":1}"#, ["a=number:1"]), (#"{"":""}"#, ["=text:"]),
     (#"{"a":true,"b":false,"c":null}"#, ["a=flag:true", "b=flag:false", "c=null"]),
-    (#"{"a":{}"#, ["a=nested"]), (#"{"a":[1]"#, ["a=nested"]),
+    (#"{"a":{}}"#, ["a=nested"]), (#"{"a":[1]}"#, ["a=nested"]),
     (#"{ "a" : "b" , "a" : "c" }"#, ["a=text:b", "a=text:c"]),
     (#"{"a":"\"\\\/\b\f\n\r\t"}"#, ["a=text:\"\\/\u{8}\u{c}\n\r\t"]),
     (#"{"a":"\u00e9\u20AC\ud83d\ude00"}"#, ["a=text:é€😀"]), (#"{"\u0061":"é"}"#, ["a=text:é"]),
@@ -64,7 +62,7 @@ import Testing
     ("\u{feff}{}", 0),
   ])
   func aFlawIsToldWithItsOffset(_ text: String, _ offset: Int) {
-    let flaw = #expect(throws: JSONScalarReader.Flaw.self, "\(text)") { try read(Array(text.utf8)) }
+    let flaw = #expect(throws: JSONMemberReader.Flaw.self, "\(text)") { try read(Array(text.utf8)) }
     #expect(flaw?.offset == offset, "\(text): \(flaw?.what ?? "")")
     #expect(flaw?.what.isEmpty == false)
   }
@@ -72,10 +70,10 @@ import Testing
   /// The one member of an object, as text, or the code and the parameter of what is wrong.
   private func list(_ json: String, steps: Bool = false) -> String {
     withBytes("{\"a\":\(json)}") { bytes in
-      var reader = JSONScalarReader(bytes)
+      var reader = JSONMemberReader(bytes)
       do {
-        guard case .nested? = try reader.next()?.value else { return "scalar" }
-        let text = try steps ? reader.steps(.ops) : reader.numbers(.values)
+        _ = try reader.next()
+        let text = try Arguments.text(try reader.value(), of: steps ? .ops : .values)
         return try reader.next() == nil ? text : "more"
       } catch let problem as LeaseholdError {
         return "\(problem.code.rawValue) \(problem.facts.first.map { "\($0.value)" } ?? "")"
@@ -88,7 +86,8 @@ import Testing
   @Test(arguments: [
     ("[]", ""), ("[1]", "1"), ("[ 1 , -2,3.0 ]", "1,-2,3"), ("[1.5]", "1.5"), ("[1,]", "flaw"), ("[,1]", "flaw"),
     ("[1 2]", "flaw"), ("[1", "flaw"), ("[1]]", "flaw"), ("[true]", "invalid-parameter text(\"values\")"),
-    ("[[1]]", "invalid-parameter text(\"values\")"), ("{}", "invalid-parameter text(\"values\")"), ("7", "scalar"),
+    ("[[1]]", "invalid-parameter text(\"values\")"), ("{}", "invalid-parameter text(\"values\")"),
+    ("7", "invalid-parameter text(\"values\")"),
   ])
   func aListOfNumbersIsTheTextOfAQuery(_ json: String, _ text: String) {
     #expect(list(json) == text, "\(json)")
@@ -116,10 +115,10 @@ import Testing
   ])
   func anyValueCanBePassedOver(_ json: String, _ passes: Bool) {
     let passed = withBytes("{\"a\":\(json),\"b\":1}") { bytes in
-      var reader = JSONScalarReader(bytes)
+      var reader = JSONMemberReader(bytes)
       do {
-        if case .nested? = try reader.next()?.value { try reader.skip() }
-        return try reader.next()?.name == "b" && reader.next() == nil
+        _ = (try reader.next(), try reader.value())
+        return try reader.next() == "b" && reader.value() == .number("1") && reader.next() == nil
       } catch {
         return false
       }
@@ -129,8 +128,8 @@ import Testing
 
   @Test func textThatIsNotUTF8IsRefused() {
     for bytes in [[0xff], [0xc3], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80]] as [[UInt8]] {
-      #expect(throws: JSONScalarReader.Flaw.self) { try read(Array(#"{"a":""#.utf8) + bytes + Array(#""}"#.utf8)) }
-      #expect(throws: JSONScalarReader.Flaw.self) { try read(Array(#"{""#.utf8) + bytes + Array(#"":1}"#.utf8)) }
+      #expect(throws: JSONMemberReader.Flaw.self) { try read(Array(#"{"a":""#.utf8) + bytes + Array(#""}"#.utf8)) }
+      #expect(throws: JSONMemberReader.Flaw.self) { try read(Array(#"{""#.utf8) + bytes + Array(#"":1}"#.utf8)) }
     }
   }
 
@@ -138,7 +137,7 @@ import Testing
     let document = Array(#"{"ttl": -1.5e+3, "owner":"\u00e9\ud83d\ude00\n€", "force":true, "x":null, "y":false}"#.utf8)
     #expect(try read(document).count == 5)
     for count in 0..<document.count {
-      let flaw = #expect(throws: JSONScalarReader.Flaw.self, "\(count)") { try read(Array(document[..<count])) }
+      let flaw = #expect(throws: JSONMemberReader.Flaw.self, "\(count)") { try read(Array(document[..<count])) }
       #expect(flaw.map { $0.offset <= count } == true)
     }
   }
@@ -159,7 +158,7 @@ import Testing
           bytes += Array(random.pick(pieces).utf8)
         }
       }
-      do throws(JSONScalarReader.Flaw) {
+      do throws(JSONMemberReader.Flaw) {
         _ = try read(bytes)
       } catch {
         #expect((0...bytes.count).contains(error.offset), "seed \(seed): \(bytes)")

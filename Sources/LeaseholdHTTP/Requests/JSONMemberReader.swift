@@ -1,20 +1,9 @@
 import JSONText
 
-/// A value of a request's JSON body.
-enum JSONScalar {
-  case text(String)
-  /// A number, in decimal without a fraction or exponent where it is whole.
-  case number(String)
-  case flag(Bool)
-  case null
-  /// An object or a list, of which nothing has been read yet.
-  case nested
-}
-
-/// Reads one JSON object (RFC 8259) member by member: scalars, and lists where they are asked for.
+/// Reads one JSON object (RFC 8259) member by member.
 ///
 /// A request's parameters must say where they are wrong, and names given twice must be seen.
-struct JSONScalarReader {
+struct JSONMemberReader {
   typealias Flaw = JSONScanner.Flaw
 
   private var scanner: JSONScanner
@@ -22,19 +11,22 @@ struct JSONScalarReader {
 
   init(_ bytes: UnsafeBufferPointer<UInt8>) { scanner = JSONScanner(bytes) }
 
-  /// The next member; `nil` after the last.
-  ///
-  /// A ``JSONScalar/nested`` value must be read with ``list(_:)`` or ``skip(depth:)`` before anything else.
-  mutating func next() throws(Flaw) -> (name: String, value: JSONScalar)? {
+  /// The name of the next member, whose value comes next; `nil` after the last.
+  mutating func next() throws(Flaw) -> String? {
     if isFirst, try !opens() { return nil }
     guard try scanner.hasNext(before: UInt8(ascii: "}"), isFirst: isFirst) else {
       try scanner.end(after: "object")
       return nil
     }
     isFirst = false
-    let name = try scanner.name()
-    return (name, try scalar())
+    return try scanner.name()
   }
+
+  /// True when a list or an object comes next.
+  var isNested: Bool { scanner.peek == UInt8(ascii: "{") || scanner.peek == UInt8(ascii: "[") }
+
+  /// Reads a value; lists and objects are at most 8 deep.
+  mutating func value() throws(Flaw) -> JSON { try JSON(next: &scanner, depthMax: 9) }
 
   /// Takes what opens the object; false for the two forms of none.
   private mutating func opens() throws(Flaw) -> Bool {
@@ -57,59 +49,15 @@ struct JSONScalarReader {
     return false
   }
 
-  /// Reads a list, calling `element` for each element; false when the value is no list.
-  mutating func list(
-    _ element: (inout JSONScalarReader, _ index: Int) throws -> Void
-  ) throws -> Bool {
-    guard scanner.take(UInt8(ascii: "[")) else { return false }
-    var index = 0
-    while try scanner.hasNext(before: UInt8(ascii: "]"), isFirst: index == 0) {
-      try element(&self, index)
-      index += 1
-    }
-    return true
-  }
-
-  /// Reads an object inside a list; false when the value is none.
-  mutating func object(
-    _ member: (inout JSONScalarReader, _ name: String) throws -> Void
-  ) throws -> Bool {
-    guard scanner.take(UInt8(ascii: "{")) else { return false }
-    var isFirst = true
-    while try scanner.hasNext(before: UInt8(ascii: "}"), isFirst: isFirst) {
-      isFirst = false
-      try member(&self, try scanner.name())
-    }
-    return true
-  }
-
-  /// Passes over a value of any kind; lists and objects at most 8 deep.
-  mutating func skip(depth: Int = 8) throws {
-    guard case .nested = try scalar() else { return }
-    guard depth > 0 else { throw scanner.flaw("too many lists and objects inside each other") }
-    if try list({ reader, _ in try reader.skip(depth: depth - 1) }) { return }
-    _ = try object { reader, _ in try reader.skip(depth: depth - 1) }
-  }
-
   /// Returns true when a body looks like JSON, whatever its type says.
   static func begins(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-    var scanner = JSONScanner(bytes)
-    scanner.skipSpace()
-    return scanner.peek == UInt8(ascii: "{") || scanner.peek == UInt8(ascii: "[")
+    var reader = JSONMemberReader(bytes)
+    reader.scanner.skipSpace()
+    return reader.isNested
   }
+}
 
-  /// A value; of a list or an object nothing is read.
-  mutating func scalar() throws(Flaw) -> JSONScalar {
-    if scanner.peek == UInt8(ascii: "{") || scanner.peek == UInt8(ascii: "[") { return .nested }
-    return switch try scanner.word() {
-    case .text(let text): .text(text)
-    case .number(let digits): .number(Self.whole(digits))
-    case .flag(let flag): .flag(flag)
-    case .null: .null
-    case .object, .list: .nested
-    }
-  }
-
+extension JSON {
   /// 2.5e-1 as 0.25: readers of fractions know of no exponents.
   private static func withoutExponent(_ text: String) -> String {
     let halves = text.split(whereSeparator: { $0 == "e" || $0 == "E" })
@@ -126,7 +74,7 @@ struct JSONScalarReader {
   }
 
   /// JSON knows no whole numbers of their own: 9, 9.0 and 0.9e1 are one number.
-  private static func whole(_ text: String) -> String {
+  static func whole(_ text: String) -> String {
     if text.utf8.allSatisfy({ $0 != UInt8(ascii: ".") && $0 | 0x20 != UInt8(ascii: "e") }) { return text }
     guard let value = Double(text) else { return text }
     if value.magnitude >= 0x1p63 { return value < 0 ? "\(Int64.min)" : "\(Int64.max)" }
