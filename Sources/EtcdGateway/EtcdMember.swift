@@ -62,14 +62,7 @@ final class EtcdMember: Sendable {
     }
   }
 
-  /// Sends a request whose answer has no end, over a connection of its own.
-  func stream(
-    _ path: String, _ body: [UInt8], token: String?, over connection: HTTPConnection, before deadline: Int64
-  ) throws(HTTPFailure) -> ResponseReader {
-    try connection.begin(request("POST", path, body, token), before: deadline)
-  }
-
-  private func request(_ method: String, _ path: String, _ body: [UInt8], _ token: String?) -> [UInt8] {
+  func request(_ method: String, _ path: String, _ body: [UInt8], _ token: String?) -> [UInt8] {
     var text = "\(method) \(path) HTTP/1.1\r\nHost: \(peer.address.hostHeader)\r\n"
     if let token { text += "Authorization: \(token)\r\n" }
     if method == "POST" { text += "Content-Type: application/json\r\nContent-Length: \(body.count)\r\n" }

@@ -18,7 +18,7 @@ package final class EtcdWatch: Sendable {
     self.connection = connection
     let refusal: [UInt8]?
     do throws(HTTPFailure) {
-      reader = try member.stream("/v3/watch", request, token: token, over: connection, before: deadline)
+      reader = try connection.begin(member.request("POST", "/v3/watch", request, token), before: deadline)
       refusal = reader.status == 200 ? nil : try reader.readBody(deadline: deadline)
     } catch {
       throw .unavailable("\(member.name): \(member.words(of: error))")
@@ -27,9 +27,6 @@ package final class EtcdWatch: Sendable {
     let response = Response(status: reader.status, body: refusal)
     throw Attempt(response, from: member.name).failure
   }
-
-  /// The endpoint that tells.
-  package var endpoint: String { member.name }
 
   /// Waits for what comes next, until the deadline; `nil` when nothing came.
   package func next(before deadline: Int64) -> EtcdNews? {

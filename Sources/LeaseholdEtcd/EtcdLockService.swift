@@ -29,7 +29,7 @@ public final class EtcdLockService: LockService, EventService, LockWatchService,
   /// - Throws: ``EtcdEngineError``.
   public init(_ configuration: EtcdConfiguration) throws(EtcdEngineError) {
     self.configuration = configuration
-    let gateway = EtcdGateway(try Self.gateway(configuration))
+    let gateway = EtcdGateway(try Self.peers(configuration), user: configuration.user)
     store = QueueStore(
       names: QueueNames(prefix: configuration.prefix), gateway: gateway, leases: LeasePool(gateway))
     state = Mutex(EtcdState(view: ClusterView(store), log: EventLog(capacity: configuration.limits.events)))
@@ -53,9 +53,7 @@ public final class EtcdLockService: LockService, EventService, LockWatchService,
     }
   }
 
-  private static func gateway(
-    _ configuration: EtcdConfiguration
-  ) throws(EtcdEngineError) -> EtcdGateway.Configuration {
+  private static func peers(_ configuration: EtcdConfiguration) throws(EtcdEngineError) -> [HTTPPeer] {
     var peers: [HTTPPeer] = []
     for text in configuration.endpoints {
       guard let address = ServiceAddress(text, port: 2379), text.utf8.starts(with: "http".utf8) else {
@@ -66,9 +64,7 @@ public final class EtcdLockService: LockService, EventService, LockWatchService,
       peers.append(peer)
     }
     guard !peers.isEmpty else { throw .badEndpoint("") }
-    var gateway = EtcdGateway.Configuration(endpoints: peers)
-    gateway.user = configuration.user
-    return gateway
+    return peers
   }
 
   /// The engine over this service.
