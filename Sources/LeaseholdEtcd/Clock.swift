@@ -33,13 +33,13 @@ extension EtcdLockService {
 
   /// All waiters have lost their places, as far as this server knows.
   func loseSession(_ lease: Int64) {
-    change { state, notices in
+    change { state in
       guard state.session?.lease == lease else { return }
       state.session = nil
       for waiter in state.waiters.values where !waiter.isBinding {
-        _ = Self.remove(waiter.call.number, from: &state)
+        _ = state.removeWaiter(waiter.call.number)
         // Where the session lives on, what waits on it would block the lock until it ends.
-        notices.append { [self] in
+        state.notices.append { [self] in
           refuse(waiter.call, .placeLost())
           giveUp(waiter)
         }
@@ -139,16 +139,16 @@ extension EtcdLockService {
   /// Ends waits and leases whose time is over; tells when the next one is.
   private func expire(at now: Int64) -> Int64 {
     var next = Int64.max
-    change { state, notices in
+    change { state in
       for waiter in state.waiters.values where !waiter.isBinding {
         let isHeard = state.calls[waiter.call.number] != nil
         if isHeard, waiter.call.until > now {
           next = min(next, waiter.call.until)
           continue
         }
-        guard let waiter = Self.remove(waiter.call.number, from: &state) else { continue }
+        guard let waiter = state.removeWaiter(waiter.call.number) else { continue }
         let queues = waiter.place.locks.map { state.view.queue($0).withoutWaiter(waiter.place.name) }
-        notices.append { [self] in
+        state.notices.append { [self] in
           refuse(waiter.call, timedOut(waiter.call, queues))
           giveUp(waiter)
         }
@@ -156,11 +156,11 @@ extension EtcdLockService {
       for (name, held) in state.held {
         if held.deadline <= now {
           let note = held.grant.entries[0].value.end?.breakNote
-          Self.end(name, note == nil ? .expired : .broken, note, at: now, &state, &notices)
+          state.end(name, note == nil ? .expired : .broken, note, at: MonotonicInstant(nanoseconds: now))
         } else if held.renewsAt <= now {
           state.held[name]?.renewsAt = now + Self.second
           let id = held.id
-          notices.append { [self] in
+          state.notices.append { [self] in
             run { [self] in _ = try? renew(id, on: nil, ttl: nil, within: nil, at: Self.now()) }
           }
         }
@@ -172,7 +172,7 @@ extension EtcdLockService {
 
   private func timedOut(_ call: Call, _ queues: [LockQueue]) -> LeaseholdError {
     guard call.wait > .zero else { return busy(call, queues, .locked) }
-    let shown = shown(call.keys[0], queues[0], listed: 10)
+    let shown = state.withLock { $0.shown(call.keys[0], queues[0], listed: 10) }
     let why = shown.holderCount > 0 ? "is held" : "is queued for"
     return .contended(
       .waitTimeout, shown,

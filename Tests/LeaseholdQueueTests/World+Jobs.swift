@@ -15,7 +15,7 @@ extension Explorer {
       steps.add("server \(server)\(isThere ? " deletes \(client)" : ": \(client) had ended")") { next in
         var release = release
         release.receive(next.etcd.run(transaction, session: next.session(server)))
-        if isCooling, case .released = release.phase { next.flaw = "COOLDOWN of an expired lease cut short" }
+        if isCooling, case .done = release.phase { next.flaw = "COOLDOWN of an expired lease cut short" }
         next.set(index, release.transaction == nil ? nil : .release(release))
       }
     case .lowering(let lowering):

@@ -10,12 +10,7 @@ extension EtcdLockService {
   public func convert(
     _ request: ConvertRequest, client: () -> any LeaseClient, at now: MonotonicInstant
   ) -> AcquireOutcome {
-    do {
-      try checkPlain(request.lock)
-    } catch {
-      return .refused(error)
-    }
-    return begin(.mode(request), client(), at: now)
+    begin(.mode(request), client, at: now)
   }
 
   /// Changes the mode, by a place in the queue where it needs one.
@@ -38,14 +33,10 @@ extension EtcdLockService {
           Upgrade(found.name, of: lock, mark: .random(in: .min ... .max), waits: request.wait > .zero), call)
       }
     } else if !isShared {
-      var lowering = Downgrade(found.name, of: lock)
-      lowering.look(found.sight.queues[0])
-      try carryOut(&lowering)
-      guard case .reader(let entry, let deadline) = lowering.phase else {
-        throw ended(request.lease, found, Self.expiry(of: found.first))
-      }
-      let grant = Attempt.Grant([entry], deadline: deadline ?? found.deadline ?? 0)
-      return answer(call, remember(grant, of: request.lease), hasDeadline: deadline ?? found.deadline != nil)
+      var grant = try change(found, .lower)
+      let deadline = grant.deadline == .max ? found.deadline : grant.deadline
+      grant.deadline = deadline ?? 0
+      return answer(call, remember(grant, of: request.lease), hasDeadline: deadline != nil)
     }
     let held = state.withLock { $0.held[found.name] }
     let grant = Attempt.Grant(found.entries, upgrade: found.upgrade, deadline: found.deadline ?? 0)
@@ -54,8 +45,8 @@ extension EtcdLockService {
 
   /// A lease that has the mode it was to get.
   private func answer(_ call: Call, _ held: Held, hasDeadline: Bool) -> AcquireOutcome {
-    guard claim(call) else { return .waiting(call.number, behind: nil) }
-    let snapshot = snapshot(held)
+    let snapshot = state.withLock { $0.calls.removeValue(forKey: call.number) == nil ? nil : $0.snapshot(held) }
+    guard let snapshot else { return .waiting(call.number, behind: nil) }
     if !hasDeadline { snapshot.deadline = nil }
     snapshot.isConverted = true
     return .granted(snapshot)
@@ -75,9 +66,8 @@ extension EtcdLockService {
     var seen = found
     let deadline = Self.deadline()
     while true {
-      var end = EndValue(
-        .broken, of: seen.first, at: Self.wall(), by: request.caller.inWords,
-        note: request.reason ?? seen.first.value.end?.note)
+      var end = EndValue(.broken, of: seen.first)
+      (end.by, end.note) = (request.caller.inWords, request.reason ?? seen.first.value.end?.note)
       if request.after > .zero {
         end.grace = min(request.after.millisecondsRoundedUp, try left(of: seen, before: deadline))
       }
@@ -90,7 +80,7 @@ extension EtcdLockService {
       case .done:
         if end.grace == 0 { ended(seen, end) }
         // An end without a grace is over by the time of the request, however long etcd took to write it.
-        let over = MonotonicInstant(nanoseconds: Self.instant(end.at)) + .milliseconds(end.grace)
+        let over = MonotonicInstant(wall: end.at) + .milliseconds(end.grace)
         return BreakOutcome(
           request, of: key, ref: seen.first.value.ref, owner: seen.first.value.owner, at: end.grace == 0 ? now : over)
       case .kept(let sight):
@@ -98,7 +88,7 @@ extension EtcdLockService {
         guard entries.count == seen.locks.count, entries[0].created == seen.first.created,
           sight.isInTime || !entries[0].value.needsMark
         else {
-          let earlier = sight.end ?? entries.first?.value.end ?? Self.expiry(of: seen.first)
+          let earlier = sight.end ?? entries.first?.value.end ?? seen.first.expiry
           throw .over(earlier, key: key, ref: seen.first.value.ref)
         }
         seen = Found(entries, upgrade: sight.queues[0].boundUpgrade(seen.name))
@@ -128,7 +118,7 @@ extension EtcdLockService {
   private func held(_ ref: String) -> Found? {
     state.withLock { state in
       for name in state.view.places.keys {
-        guard let found = Self.found(name, in: state), found.first.value.ref == ref else { continue }
+        guard let found = state.found(name), found.first.value.ref == ref else { continue }
         if !found.first.value.isWaiting, found.isInTime { return found }
       }
       return nil
@@ -137,12 +127,8 @@ extension EtcdLockService {
 
   /// The milliseconds that a lease has, about; a leader's own word, for nothing but how long a place is kept.
   private func left(of found: Found, before deadline: Int64) throws(LeaseholdError) -> Int64 {
-    do throws(EtcdFailure) {
-      let seconds = try gateway.timeToLive(found.first.lease, before: deadline)?.seconds ?? 0
-      return max(0, min(seconds * 1000 - found.first.value.cooldown, found.first.value.ttl + 1000))
-    } catch {
-      throw .engine(error)
-    }
+    let seconds = try told(gateway.timeToLive(found.first.lease, before: deadline))?.seconds ?? 0
+    return max(0, min(seconds * 1000 - found.first.value.cooldown, found.first.value.ttl + 1000))
   }
 
   /// Removes a lock; with force its leases end first, and its waiters are refused.
@@ -159,7 +145,7 @@ extension EtcdLockService {
       if !queue.entries.isEmpty {
         guard force else {
           throw .contended(
-            .inUse, shown(lock.key, queue, listed: 10),
+            .inUse, state.withLock { $0.shown(lock.key, queue, listed: 10) },
             "is in use; wait until nobody has or wants it, or give force=true to end its leases")
         }
         // From the back, so that nobody who waits is next meanwhile.
@@ -172,7 +158,7 @@ extension EtcdLockService {
           let all = isAlone ? Sight([queue]) : try look(entry.allLocks.map(QueueLook.queue), before: deadline)
           let others = all.queues.compactMap { $0.entry(entry.name) }
           let found = Found(others.isEmpty ? [entry] : others)
-          let end = EndValue(.lockRemoved, of: entry, at: Self.wall())
+          let end = EndValue(.lockRemoved, of: entry)
           guard let transaction = Break.now(found.entries, end) else { continue }
           if case .done = try send(transaction, 0, before: deadline) { ended(found, end) }
         }

@@ -30,22 +30,21 @@ extension EtcdLockService {
       if case .readersWriter? = queue.kind, !isFree {
         throw .mismatch(request.key, .readersWriter, .counting(limit: request.limit))
       }
+      let shown = state.withLock { $0.shown(request.key, queue, listed: 0) }
       wasMade = wasMade ?? (queue.kind == nil)
       if queue.kind == .counting(limit: request.limit), queue.blockers.isEmpty {
-        return OpenedLock(lock: shown(request.key, queue, listed: 0), wasMade: wasMade == true, limitApplied: true)
+        return OpenedLock(lock: shown, wasMade: wasMade == true, limitApplied: true)
       }
       let isBegun = queue.blockers.contains { $0.value.shrinksTo == request.limit }
-      let finish = Shrink.finish(queue)
+      let finish = queue.shrunk
       if isBegun, finish == nil {
-        return OpenedLock(lock: shown(request.key, queue, listed: 0), wasMade: false, limitApplied: false)
+        return OpenedLock(lock: shown, wasMade: false, limitApplied: false)
       }
       let name = "shrink-" + String(UInt64.random(in: .min ... .max), radix: 16)
       let transaction =
         isBegun
         ? finish
-        : queue.resized(to: request.limit)
-          ?? Shrink(name, of: encoded, from: queue.capacity, to: request.limit)
-          .begin(kindModified: queue.kindModified, replacing: queue.blockers)
+        : queue.resized(to: request.limit) ?? queue.shrinking(to: request.limit, by: name)
       if let transaction, case .done = try send(transaction, 0, before: deadline), !isBegun {
         state.withLock { $0.counters.resized += 1 }
       }
@@ -55,7 +54,7 @@ extension EtcdLockService {
 
   /// Writes the smaller capacity of locks that have become small enough, whichever server was asked for it.
   func shrink() {
-    let due = state.withLock { state in state.view.shrinking.compactMap { Shrink.finish(state.view.followed($0)) } }
+    let due = state.withLock { state in state.view.shrinking.compactMap { state.view.followed($0).shrunk } }
     for transaction in due { _ = try? store.send(transaction, session: 0, before: Self.deadline()) }
   }
 }

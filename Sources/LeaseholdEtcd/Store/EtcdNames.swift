@@ -1,5 +1,6 @@
 internal import HTTPExchange
 internal import Leasehold
+internal import LeaseholdHost
 internal import LeaseholdQueue
 
 /// The names of locks and leases in etcd.
@@ -47,6 +48,14 @@ enum EtcdNames {
   }
 }
 
+extension MonotonicInstant {
+  /// The instant of milliseconds of the wall clock, which is never ahead.
+  init(wall: Int64) {
+    let nanoseconds = wall.multipliedReportingOverflow(by: 1_000_000).partialValue - HostClock.wallOffset()
+    self.init(nanoseconds: min(nanoseconds, HostClock.monotonic()))
+  }
+}
+
 extension QueueKind {
   /// The kind of a lock that is asked for with a limit, or without.
   init(limit: Int?) { self = limit.map { .counting(limit: $0) } ?? .readersWriter }
@@ -69,13 +78,21 @@ extension EntryValue {
 extension QueueEntry {
   /// The locks of the whole lease.
   var allLocks: [String] { value.locks.isEmpty ? [lock] : value.locks }
+
+  /// The end of a lease whose time has passed.
+  var expiry: EndValue { EndValue(.expired, of: self) }
 }
 
 extension EndValue {
-  /// The end of a lease, for who asks later.
-  init(_ reason: EndReason, of entry: QueueEntry, at wall: Int64, by: String? = nil, note: String? = nil) {
-    self.init(reason: reason.name, by: by, at: wall)
-    (self.note, lock, locks, ref) = (note, entry.allLocks[0], entry.value.locks, entry.value.ref)
+  /// The end of a lease now, for who asks later.
+  init(_ reason: EndReason, of entry: QueueEntry) {
+    self.init(reason: reason.name, at: EtcdLockService.wall())
+    (lock, locks, ref) = (entry.allLocks[0], entry.value.locks, entry.value.ref)
+  }
+
+  /// When an operator's grace is over.
+  var over: MonotonicInstant {
+    MonotonicInstant(wall: at) + .milliseconds(min(grace, Limits.deadlineAhead.milliseconds))
   }
 
   /// The reason; of a word that a later version wrote, that its time has passed.
