@@ -31,13 +31,7 @@ public enum OwnObject: String, Sendable {
 
   /// The same for a segment, before it is attached.
   func check(_ segment: SharedMemorySegment, key: IPCKey) throws(LocalServiceError) {
-    let status: SharedMemorySegment.Status
-    do {
-      status = try segment.status()
-    } catch {
-      throw notPermitted(key, error)
-    }
-    try check(status.permissions, key: key.rawValue)
+    try check(explaining(segment.status()) { notPermitted(key, $0) }.permissions, key: key.rawValue)
   }
 
   /// Why the kernel does not let this user at it, with its owner.

@@ -10,9 +10,7 @@ extension SegmentStore {
     _ segment: SharedMemorySegment, _ access: IPCAccess, _ address: IPCAddress?
   ) throws(LeaseholdError) {
     guard caller != nil else { return }
-    let status: SharedMemorySegment.Status
-    do throws(Errno) { status = try segment.status() } catch { throw explain(error, address) }
-    try check(status, access, address)
+    try check(explaining(segment.status()) { explain($0, address) }, access, address)
   }
 
   /// Throws where shmat(2) would not attach the segment for the caller: writing needs both permissions.
