@@ -108,5 +108,7 @@ struct ProcessFacts {
   /// The numbers of all processes that can be seen.
   static func all() -> [Int32] { numbers(in: "/proc") }
 
-  private static func numbers(in folder: String) -> [Int32] { HostFile.names(in: folder).compactMap { Int32($0) } }
+  private static func numbers(in folder: String) -> [Int32] {
+    HostFile.entries(in: folder).entries.compactMap { Int32($0.name) }
+  }
 }
