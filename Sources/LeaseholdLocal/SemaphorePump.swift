@@ -4,11 +4,11 @@ import Synchronization
 import SysV
 import SystemPackage
 
-/// The report of a thread that waited in the kernel.
-struct PumpReport: Sendable {
-  let wait: KernelWait
-  let outcome: Outcome
-
+/// The threads that wait in the kernel, because only a thread asleep in semop learns that a native process let go.
+///
+/// A canceled wait that got its units meanwhile is reported like any other.
+final class PumpPool: KernelWaiting, Sendable {
+  /// The end of a wait.
   enum Outcome: Sendable {
     /// The share is this process's, with SEM_UNDO.
     case granted
@@ -17,14 +17,9 @@ struct PumpReport: Sendable {
     /// The kernel refused to wait.
     case failed
   }
-}
 
-/// The threads that wait in the kernel, because only a thread asleep in semop learns that a native process let go.
-///
-/// A canceled wait that got its units meanwhile is reported like any other.
-final class PumpPool: KernelWaiting, Sendable {
   private let sleepers: SleeperPool
-  private let report: @Sendable (PumpReport) -> Void
+  private let report: @Sendable (KernelWait, Outcome) -> Void
   private let isStopping = Atomic(false)
 
   /// One wait lasts at most this long before the thread looks around; long, because each return costs the place in the
@@ -34,7 +29,7 @@ final class PumpPool: KernelWaiting, Sendable {
   /// - Parameters:
   ///   - threadsMax: Threads at most.
   ///   - report: Told on the pump's thread, with no lock held.
-  init(threadsMax: Int, report: @escaping @Sendable (PumpReport) -> Void) {
+  init(threadsMax: Int, report: @escaping @Sendable (KernelWait, Outcome) -> Void) {
     sleepers = SleeperPool(named: "lh-pump", threadsMax: threadsMax)
     self.report = report
   }
@@ -45,9 +40,7 @@ final class PumpPool: KernelWaiting, Sendable {
     do {
       try sleepers.begin(UInt64(wait.number)) { [self] sleep in
         let outcome = self.wait(wait, sleep)
-        return { [self] in
-          if let outcome { report(PumpReport(wait: wait, outcome: outcome)) }
-        }
+        return { [self] in if let outcome { report(wait, outcome) } }
       }
       return true
     } catch {
@@ -64,7 +57,7 @@ final class PumpPool: KernelWaiting, Sendable {
   }
 
   /// Goes through the steps of the job; `nil` when it was canceled first.
-  private func wait(_ wait: KernelWait, _ sleep: SleeperPool.Sleep) -> PumpReport.Outcome? {
+  private func wait(_ wait: KernelWait, _ sleep: SleeperPool.Sleep) -> Outcome? {
     let steps = wait.steps
     if let enter = steps.enter {
       let entered = go(through: enter, wait.set, sleep, isFirst: true)
@@ -80,7 +73,7 @@ final class PumpPool: KernelWaiting, Sendable {
   /// - Parameter isFirst: Whether a wait comes behind it: a guard before that may be refused at once.
   private func go(
     through list: OpList, _ set: Int32, _ sleep: SleeperPool.Sleep, isFirst: Bool = false
-  ) -> PumpReport.Outcome? {
+  ) -> Outcome? {
     while sleep.end == nil {
       let begun = HostClock.monotonic()
       switch operate(set, list, timeoutNanoseconds: Self.longestWait) {

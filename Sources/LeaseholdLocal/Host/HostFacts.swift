@@ -1,4 +1,5 @@
 import Glibc
+import Leasehold
 import LeaseholdHost
 
 /// Small facts that the kernel tells in files.
@@ -26,4 +27,9 @@ enum HostFacts {
 
   /// This process.
   static var pid: Int32 { getpid() }
+}
+
+extension HostClock {
+  /// CLOCK_MONOTONIC now.
+  static func now() -> MonotonicInstant { MonotonicInstant(nanoseconds: monotonic()) }
 }
