@@ -96,16 +96,12 @@ package final class EtcdGateway: Sendable {
     return (seconds, keys.map { String(decoding: $0, as: UTF8.self) })
   }
 
-  /// The version of each endpoint that answers, such as `3.5.1`.
-  package func versions(before deadline: Int64) -> [(endpoint: String, version: Result<String, EtcdFailure>)] {
-    members.map { member in
+  /// The versions of the endpoints that answer, such as `3.5.1`.
+  package func versions(before deadline: Int64) -> [String] {
+    members.compactMap { member in
       let end = members.count == 1 ? deadline : min(deadline, HostClock.monotonic() + EtcdMember.patience)
       let attempt = member.ask("/version", [], method: "GET", token: nil, before: end, while: { true })
-      guard case .answered(let json) = attempt else { return (member.name, .failure(attempt.failure)) }
-      guard let version = json["etcdserver"].string else {
-        return (member.name, .failure(.unavailable("\(member.name): what answers is not etcd")))
-      }
-      return (member.name, .success(version))
+      return if case .answered(let json) = attempt { json["etcdserver"].string } else { nil }
     }
   }
 
@@ -141,14 +137,14 @@ package final class EtcdGateway: Sendable {
 
   /// Asks one endpoint after the other.
   func ask(
-    _ path: String, _ request: JSON, changes: Bool = false, before deadline: Int64
+    _ path: String, _ request: JSON, changes: Bool = false, asUser: Bool = true, before deadline: Int64
   ) throws(EtcdFailure) -> (json: JSON, isRepeat: Bool) {
     var (mayBeDone, renewals, last) = (false, 0, "there was no time to ask")
     let body = request.bytes
     var index = preferred.load(ordering: .relaxed)
     var detour = Detour(from: index)
     while HostClock.monotonic() < deadline {
-      let token = try currentToken(before: deadline)
+      let token = asUser ? try currentToken(before: deadline) : nil
       sent.add(1, ordering: .relaxed)
       var onward: Int?
       let attempt = members[index].ask(
@@ -164,7 +160,7 @@ package final class EtcdGateway: Sendable {
         if mayBeDone, changes { throw unknown(reason) }
         throw .refused(refusal, reason)
       case .wantsToken(let reason):
-        guard user != nil, renewals < 2 else { throw .refused(.denied, reason) }
+        guard user != nil, asUser, renewals < 2 else { throw .refused(.denied, reason) }
         renewals += 1
         self.token.withLock { if $0 == token { $0 = nil } }
       case .failed(let reason, let done):
@@ -218,21 +214,13 @@ package final class EtcdGateway: Sendable {
     guard let user else { return nil }
     if let token = token.withLock({ $0 }) { return token }
     let request: JSON = ["name": .string(user.name), "password": .string(user.password)]
-    let first = preferred.load(ordering: .relaxed)
-    var last = "there was no time to ask"
-    for step in 0..<members.count where HostClock.monotonic() < deadline {
-      let member = members[(first + step) % members.count]
-      let end = members.count == 1 ? deadline : min(deadline, HostClock.monotonic() + 2 * EtcdMember.patience)
-      switch member.ask("/v3/auth/authenticate", request.bytes, token: nil, before: end, while: { true }) {
-      case .answered(let json):
-        guard let made = json["token"].string else { throw .unavailable("\(member.name) answered without a token") }
-        token.withLock { $0 = made }
-        return made
-      case .refused(.noGateway, let reason): throw .refused(.noGateway, reason)
-      case .refused(_, let reason), .wantsToken(let reason): throw .refused(.denied, reason)
-      case .failed(let reason, _): last = reason
-      }
+    do throws(EtcdFailure) {
+      let made = try ask("/v3/auth/authenticate", request, asUser: false, before: deadline).json["token"].string
+      guard let made else { throw .unavailable("etcd answered without a token") }
+      token.withLock { $0 = made }
+      return made
+    } catch .refused(let refusal, let reason) where refusal != .noGateway {
+      throw .refused(.denied, reason)
     }
-    throw .unavailable(last)
   }
 }

@@ -46,7 +46,7 @@ extension EtcdRange {
     let isByAge = end != nil && order == .created
     return [
       "key": first, "range_end": end, "limit": .int64(Int64(limit)), "revision": .int64(revision),
-      "min_create_revision": .int64(createdFrom), "keys_only": keysOnly ? .bool(true) : nil,
+      "min_create_revision": .int64(createdFrom),
       "sort_target": isByAge ? .string("CREATE") : nil, "sort_order": isByAge ? .string("ASCEND") : nil,
     ]
   }

@@ -55,8 +55,6 @@ package struct EtcdRange: Sendable, Equatable {
   package var limit = 0
   /// The state to look at; 0 for the newest.
   package var revision: Int64 = 0
-  /// True to leave values out.
-  package var keysOnly = false
   /// Only what was created at this revision or later; 0 for all.
   package var createdFrom: Int64 = 0
 

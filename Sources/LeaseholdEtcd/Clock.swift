@@ -82,54 +82,40 @@ extension EtcdLockService {
 
   /// Turns until the service stops: waits that are over, leases that ran out, and what is done every now and then.
   func runClock() {
-    var next = [Int64](repeating: 0, count: Chore.allCases.count)
+    let chores = chores
+    var next = [Int64](repeating: 0, count: chores.count)
     while !isStopped.load(ordering: .relaxed) {
       let now = HostClock.monotonic()
       turned.store(now, ordering: .relaxed)
       if state.withLock({ $0.isWatchSilent(at: now) }) { watch.withLock { $0?.cancel() } }
       let due = expire(at: now)
-      for chore in Chore.allCases where now >= next[chore.rawValue] && begin(chore) {
-        next[chore.rawValue] = now + chore.pause
+      for (index, chore) in chores.enumerated() where now >= next[index] && begin(index, chore.work) {
+        next[index] = now + chore.pause
       }
       alarm.sleep(until: min(due, now + Self.turn))
     }
   }
 
-  /// The things that are done every now and then.
-  enum Chore: Int, CaseIterable {
-    case keep, look, reconcile, refresh, collect, identify, steer, prove
-
-    /// Nanoseconds from one beginning to the next.
-    fileprivate var pause: Int64 {
-      switch self {
-      case .keep: 1_500_000_000
-      case .look: 1_000_000_000
-      case .reconcile: 2_000_000_000
-      case .refresh: 200_000_000
-      case .collect: 10_000_000_000
-      case .identify: 60_000_000_000
-      case .steer: 2_000_000_000
-      case .prove: 5_000_000_000
-      }
-    }
+  /// The things that are done every now and then: nanoseconds from one beginning to the next, and the work.
+  private var chores: [(pause: Int64, work: @Sendable () -> Void)] {
+    [
+      (1_500_000_000, { [self] in keepSession() }),
+      (1_000_000_000, { [self] in lookAtQueues() }),
+      (1_000_000_000, { [self] in shrink() }),
+      (2_000_000_000, { [self] in reconcile() }),
+      (200_000_000, { [self] in store.leases.refresh(before: Self.deadline()) }),
+      (10_000_000_000, { [self] in collect() }),
+      (60_000_000_000, { [self] in identify() }),
+      (2_000_000_000, { [self] in gateway.preferLeader(before: Self.deadline()) }),
+      (5_000_000_000, { [self] in proveRights() }),
+    ]
   }
 
   /// Begins a chore on a thread of its own; false while it is still being done, or where there is no thread.
-  private func begin(_ chore: Chore) -> Bool {
+  private func begin(_ chore: Int, _ work: @escaping @Sendable () -> Void) -> Bool {
     guard state.withLock({ $0.chores.insert(chore).inserted }) else { return false }
     let isBegun = run { [self] in
-      switch chore {
-      case .keep: keepSession()
-      case .look:
-        lookAtQueues()
-        shrink()
-      case .reconcile: reconcile()
-      case .refresh: store.leases.refresh(before: Self.deadline())
-      case .collect: collect()
-      case .identify: identify()
-      case .steer: gateway.preferLeader(before: Self.deadline())
-      case .prove: proveRights()
-      }
+      work()
       _ = state.withLock { $0.chores.remove(chore) }
     }
     if !isBegun { _ = state.withLock { $0.chores.remove(chore) } }
@@ -215,7 +201,7 @@ extension EtcdLockService {
 
   /// Asks the members for their versions.
   private func identify() {
-    let found = gateway.versions(before: Self.deadline()).compactMap { try? $0.version.get() }
+    let found = gateway.versions(before: Self.deadline())
     if !found.isEmpty { state.withLock { $0.cluster.versions = Set(found).sorted() } }
   }
 

@@ -116,7 +116,7 @@ struct EtcdState: Sendable {
   var canceled = RecentKeys<CallersKey>()
   var pace = WatchPace()
   /// The chores that the clock has begun.
-  var chores: Set<EtcdLockService.Chore> = []
+  var chores: Set<Int> = []
   var isDraining = false
   /// Why parts of the work with etcd fail now.
   var faults: [Part: String] = [:]

@@ -131,12 +131,12 @@ extension LeaseholdError {
       return LeaseholdError(
         .kernelLimit, "The kernel has no memory for this (\(error.label)); free some, and try again.", facts: facts)
     }
-    let name = limit.name.rawValue
+    let (name, what) = (limit.name.rawValue, limit.name == .sets ? "sets" : "semaphores")
     facts += [("limit", .text(name)), ("value", .number(Int64(limit.value)))]
     return LeaseholdError(
       .kernelLimit,
-      "The kernel has room for \(limit.value) \(limit.name == .sets ? "sets" : "semaphores") (\(name)); remove some (ipcs -s, ipcrm), "
-        + "or raise it (sysctl kernel.sem).",
+      "The kernel has room for \(limit.value) \(what) (\(name)); remove some (ipcs -s, ipcrm), or raise it (sysctl "
+        + "kernel.sem).",
       facts: facts)
   }
 
