@@ -29,12 +29,10 @@ final class EtcdMember: Sendable {
   ) -> Attempt {
     let connection = idle.withLock { $0.popLast() } ?? HTTPConnection(peer)
     var end = min(deadline, HostClock.monotonic() + Self.patience)
+    var isSent = false
     do throws(HTTPFailure) {
       try connection.open(before: end)
-    } catch {
-      return .failed("\(name): \(words(of: error))", mayBeDone: false)
-    }
-    do throws(HTTPFailure) {
+      isSent = true
       let response = try connection.exchange(request(method, path, body, token), before: deadline) { () -> Int64? in
         guard HostClock.monotonic() >= end else { return end }
         guard goesOn() else { return nil }
@@ -44,7 +42,7 @@ final class EtcdMember: Sendable {
       idle.withLock { if $0.count < Self.idleMax { $0.append(connection) } }
       return Attempt(response, from: name)
     } catch {
-      return .failed("\(name): \(words(of: error))", mayBeDone: true)
+      return .failed("\(name): \(words(of: error))", mayBeDone: isSent)
     }
   }
 

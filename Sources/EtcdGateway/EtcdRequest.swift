@@ -43,7 +43,7 @@ extension EtcdKeys {
 extension EtcdRange {
   var json: JSON {
     let (first, end) = keys.bounds(after: after)
-    let isByAge = end != nil && order == .created
+    let isByAge = end != nil && !isByKey
     return [
       "key": first, "range_end": end, "limit": .int64(Int64(limit)), "revision": .int64(revision),
       "min_create_revision": .int64(createdFrom),

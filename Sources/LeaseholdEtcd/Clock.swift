@@ -9,11 +9,13 @@ extension EtcdLockService {
   // MARK: The session
 
   /// Makes a session, and says who it is of.
-  func openSession(before deadline: Int64) throws(EtcdFailure) {
+  @discardableResult
+  func openSession(before deadline: Int64) throws(EtcdFailure) -> Int64 {
     let sent = HostClock.monotonic()
     let lease = try gateway.grantLease(seconds: 5, before: deadline)
     try writeSession(lease, before: deadline)
     state.withLock { $0.session = Session(lease: lease, sent: sent) }
+    return lease
   }
 
   /// Says who a session is of.
@@ -21,14 +23,6 @@ extension EtcdLockService {
     let key = "\(store.names.prefix)s/\(String(UInt64(bitPattern: lease), radix: 16))"
     let put = EtcdOperation.put(key, value: Array(configuration.server.utf8), lease: lease)
     _ = try gateway.commit(EtcdTransaction(if: [], then: [put]), before: deadline)
-  }
-
-  /// The lease that waiters hang on.
-  func currentSession() throws(EtcdFailure) -> Int64 {
-    if let session = state.withLock({ $0.session }) { return session.lease }
-    try openSession(before: Self.deadline())
-    guard let session = state.withLock({ $0.session }) else { throw .unavailable("there is no session") }
-    return session.lease
   }
 
   /// All waiters have lost their places, as far as this server knows.
@@ -48,17 +42,12 @@ extension EtcdLockService {
   }
 
   private func keepSession() {
-    guard let session = state.withLock({ $0.session }) else {
-      do throws(EtcdFailure) {
-        try openSession(before: Self.deadline())
-        tell(.session, fault: nil)
-      } catch {
-        tell(.session, fault: error.reason)
-      }
-      return
-    }
-    let sent = HostClock.monotonic()
+    let (session, sent) = (state.withLock { $0.session }, HostClock.monotonic())
     do throws(EtcdFailure) {
+      guard let session else {
+        try openSession(before: Self.deadline())
+        return tell(.session, fault: nil)
+      }
       guard try gateway.keepAlive(session.lease, before: sent + 2 * Self.second) != nil else {
         // A member that was cut off says that of what lives, too: a write tells.
         do throws(EtcdFailure) {
@@ -71,8 +60,10 @@ extension EtcdLockService {
       state.withLock { if $0.session?.lease == session.lease { $0.session?.sent = sent } }
       tell(.session, fault: nil)
     } catch {
-      guard HostClock.monotonic() > session.sent + 5 * Self.second else { return }
-      loseSession(session.lease)
+      if let session {
+        guard HostClock.monotonic() > session.sent + 5 * Self.second else { return }
+        loseSession(session.lease)
+      }
       // A watch says nothing of a member that has lost the others: it stays open.
       tell(.session, fault: error.reason)
     }

@@ -55,15 +55,14 @@ extension LockQueue {
   }
 }
 
-/// An operator ends a lease, or its owner all of them.
+/// An operator ends a lease of at least one entry, or its owner all of them.
 package enum Break {
   /// 18: without grace and cooldown.
-  package static func now(_ entries: [QueueEntry], _ end: EndValue) -> QueueTransaction? {
-    guard let first = entries.first else { return nil }
-    return QueueTransaction(
+  package static func now(_ entries: [QueueEntry], _ end: EndValue) -> QueueTransaction {
+    QueueTransaction(
       if: entries.map { .created($0.key, $0.created) },
       then: LeaseWrites.delete(entries, end, keepsRetry: true),
-      else: LeaseWrites.looks(first.name, entries.map(\.lock)))
+      else: LeaseWrites.looks(entries[0].name, entries.map(\.lock)))
   }
 
   /// 18g: the place stays for the grace, and the cooldown after it, whichever server dies.
@@ -73,8 +72,8 @@ package enum Break {
   ///   - grace: Milliseconds, at most what is left of the lease.
   package static func later(
     _ entries: [QueueEntry], upgrade: QueueEntry?, _ end: EndValue, grace: Int64
-  ) -> QueueTransaction? {
-    guard let first = entries.first else { return nil }
+  ) -> QueueTransaction {
+    let first = entries[0]
     let lease = LeaseClass.young(grace + first.value.cooldown)
     var writes: [QueueWrite] = entries.map { entry in
       var value = entry.value

@@ -82,16 +82,13 @@ package struct Upgrade: Hashable, QueueCall {
   package mutating func judge(_ queues: [LockQueue]) -> Bool {
     let queue = queues[0]
     guard case .waiting(let created) = phase, queue.revision >= created else { return false }
-    guard let entry = queue.entry(name), entry.value.end == nil else {
+    if let entry = queue.entry(name), entry.value.end == nil {
+      let upgrade = queue.upgrade(name)
+      if let upgrade, !queue.holds(upgrade) { return false }
+      phase = upgrade.map { .binding(entry, upgrade: $0) } ?? .over(.lost)
+    } else {
       phase = .over(.ended)
-      return true
     }
-    guard let upgrade = queue.upgrade(name) else {
-      phase = .over(.lost)
-      return true
-    }
-    guard queue.holds(upgrade) else { return false }
-    phase = .binding(entry, upgrade: upgrade)
     return true
   }
 

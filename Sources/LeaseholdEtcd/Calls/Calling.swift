@@ -179,7 +179,7 @@ extension EtcdLockService {
     let known = state.withLock { $0.session?.lease }
     if let known { return known }
     guard transaction.needsSession else { return 0 }
-    return try told(currentSession())
+    return try told(openSession(before: Self.deadline()))
   }
 
   /// Sends a transaction.

@@ -4,7 +4,7 @@ internal import LeaseholdHost
 internal import LeaseholdQueue
 import Synchronization
 
-// Leases that get another mode, or that an operator ends.
+// Leases that get another mode, and what an operator does: leases that are ended, locks that are removed or resized.
 extension EtcdLockService {
   /// Makes a reader the writer, or a writer a reader; the client hears of it.
   public func convert(
@@ -75,7 +75,6 @@ extension EtcdLockService {
       let transaction =
         keepsPlace
         ? Break.later(seen.entries, upgrade: seen.upgrade, end, grace: end.grace) : Break.now(seen.entries, end)
-      guard let transaction else { preconditionFailure("a lease has an entry") }
       switch try send(transaction, 0, before: deadline) {
       case .done:
         if end.grace == 0 { ended(seen, end) }
@@ -159,13 +158,66 @@ extension EtcdLockService {
           let others = all.queues.compactMap { $0.entry(entry.name) }
           let found = Found(others.isEmpty ? [entry] : others)
           let end = EndValue(.lockRemoved, of: entry)
-          guard let transaction = Break.now(found.entries, end) else { continue }
-          if case .done = try send(transaction, 0, before: deadline) { ended(found, end) }
+          if case .done = try send(Break.now(found.entries, end), 0, before: deadline) { ended(found, end) }
         }
         continue
       }
       if case .done = try send(Upkeep.forget(encoded, kindModified: queue.kindModified), 0, before: deadline) { return }
     }
     throw .busyQueue(lock.key)
+  }
+
+  // MARK: Limits
+
+  /// Gives a counting lock another limit, in use or not.
+  ///
+  /// A smaller one comes into force when what is in use fits; until then nobody gets what comes back.
+  ///
+  /// - Throws: `kind-mismatch`, `engine-unavailable`, `outcome-unknown`; `not-supported` for names, 0 and pinned ones.
+  public func resize(
+    _ request: ResizeRequest, for caller: Caller, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> OpenedLock {
+    if request.names != nil {
+      throw .notSupported("Slots on etcd have no names.", instead: "limit=N for slots that are alike")
+    }
+    if request.isPinned {
+      throw .notSupported(
+        "On etcd each caller's limit must be the lock's, so none is pinned, and none is 0.",
+        instead: "resize=true without pinned=true, and the new limit in your callers")
+    }
+    let (encoded, deadline) = (EtcdNames.encoded(request.key), Self.deadline())
+    var wasMade: Bool?
+    for _ in 0..<8 {
+      let queue = try look([.queue(encoded)], before: deadline).queues[0]
+      let isFree = queue.entries.isEmpty
+      if case .readersWriter? = queue.kind, !isFree {
+        throw .mismatch(request.key, .readersWriter, .counting(limit: request.limit))
+      }
+      let shown = state.withLock { $0.shown(request.key, queue, listed: 0) }
+      wasMade = wasMade ?? (queue.kind == nil)
+      if queue.kind == .counting(limit: request.limit), queue.blockers.isEmpty {
+        return OpenedLock(lock: shown, wasMade: wasMade == true, limitApplied: true)
+      }
+      let isBegun = queue.blockers.contains { $0.value.shrinksTo == request.limit }
+      let finish = queue.shrunk
+      if isBegun, finish == nil {
+        return OpenedLock(lock: shown, wasMade: false, limitApplied: false)
+      }
+      let name = "shrink-" + String(UInt64.random(in: .min ... .max), radix: 16)
+      let transaction =
+        isBegun
+        ? finish
+        : queue.resized(to: request.limit) ?? queue.shrinking(to: request.limit, by: name)
+      if let transaction, case .done = try send(transaction, 0, before: deadline), !isBegun {
+        state.withLock { $0.counters.resized += 1 }
+      }
+    }
+    throw .busyQueue(request.key)
+  }
+
+  /// Writes the smaller capacity of locks that have become small enough, whichever server was asked for it.
+  func shrink() {
+    let due = state.withLock { state in state.view.shrinking.compactMap { state.view.followed($0).shrunk } }
+    for transaction in due { _ = try? store.send(transaction, session: 0, before: Self.deadline()) }
   }
 }

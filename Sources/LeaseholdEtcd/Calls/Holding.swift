@@ -4,6 +4,38 @@ internal import LeaseholdHost
 internal import LeaseholdQueue
 import Synchronization
 
+/// Leases that are renewed together, by several threads.
+private final class Batch: Sendable {
+  let leases: [LeaseID]
+  private let next = Atomic(0)
+  private let results: Mutex<[Result<LeaseSnapshot, LeaseholdError>?]>
+  private let isOver = Alarm()
+
+  init(_ leases: [LeaseID]) {
+    self.leases = leases
+    results = Mutex(Array(repeating: nil, count: leases.count))
+  }
+
+  /// Renews as long as there are some that nobody has begun with.
+  func work(_ renew: (LeaseID) -> Result<LeaseSnapshot, LeaseholdError>) {
+    while true {
+      let index = next.add(1, ordering: .relaxed).oldValue
+      guard index < leases.count else { return isOver.ring() }
+      let result = renew(leases[index])
+      results.withLock { $0[index] = result }
+    }
+  }
+
+  /// Waits for all; each has a deadline of its own.
+  func all() -> [Result<LeaseSnapshot, LeaseholdError>] {
+    while true {
+      let done = results.withLock { $0.compactMap(\.self) }
+      if done.count == leases.count { return done }
+      isOver.sleep(until: HostClock.monotonic(after: .seconds(1)))
+    }
+  }
+}
+
 // Leases that are held: renewed, released.
 extension EtcdLockService {
   /// Follows a lease that this server told of.
@@ -31,6 +63,22 @@ extension EtcdLockService {
     if let end = found.first.value.end { throw .beingBroken(found.first, end) }
     let held = remember(try change(found, found.renewal(ttl)), of: lease)
     return state.withLock { $0.snapshot(held) }
+  }
+
+  /// The threads that renew the leases of one request.
+  private static let renewersMax = 16
+
+  /// Renews many at a time: each is a transaction of its own.
+  public func renew(
+    _ leases: [LeaseID], ttl: TimeSpan?, within confinement: Confinement?, at now: MonotonicInstant
+  ) -> [Result<LeaseSnapshot, LeaseholdError>] {
+    let batch = Batch(leases)
+    let one = { @Sendable [self] (lease: LeaseID) -> Result<LeaseSnapshot, LeaseholdError> in
+      Result { () throws(LeaseholdError) in try renew(lease, on: nil, ttl: ttl, within: confinement, at: now) }
+    }
+    for _ in 1..<max(1, min(leases.count, Self.renewersMax)) where !run({ batch.work(one) }) { break }
+    batch.work(one)
+    return batch.all()
   }
 
   /// Changes a lease as long as it is what was seen of it.

@@ -20,14 +20,7 @@ enum EtcdNames {
   static func digest(_ texts: String...) -> String { hexadecimal(bytes(texts)[...]) }
 
   private static func hexadecimal(_ bytes: ArraySlice<UInt8>) -> String {
-    String(unsafeUninitializedCapacity: 2 * bytes.count) { digits in
-      for (index, byte) in bytes.enumerated() {
-        for (place, nibble) in [(0, byte >> 4), (1, byte & 15)] {
-          digits[2 * index + place] = nibble < 10 ? 0x30 + nibble : 0x57 + nibble
-        }
-      }
-      return 2 * bytes.count
-    }
+    bytes.map { $0.digits(2, radix: 16) }.joined()
   }
 
   private static func bytes(_ texts: [String]) -> [UInt8] {

@@ -43,7 +43,7 @@ import Testing
 
   @Test func aPageIsAskedForByItsKeys() {
     var range = EtcdRange(.prefix("q/"))
-    (range.order, range.after, range.limit, range.revision) = (.key, "q/a", 2, 9)
+    (range.isByKey, range.after, range.limit, range.revision) = (true, "q/a", 2, 9)
     let text = #"{"key":"cS9hAA==","range_end":"cTA=","limit":"2","revision":"9"}"#
     #expect("\(range.json)" == text)
   }
