@@ -28,41 +28,6 @@ struct RawOperation: Sendable {
     }
   }
 
-  /// The end of a wait.
-  enum End: Sendable {
-    case performed
-    case timedOut
-    case failed(Errno)
-    case canceled
-    case draining
-  }
-
-  /// Sleeps in the kernel until the list is done or will not be.
-  ///
-  /// Each return costs the place in the kernel's queue, so the whole wait is one call unless it is interrupted.
-  ///
-  /// - Parameter deadline: CLOCK_MONOTONIC, nanoseconds.
-  func wait(until deadline: Int64, _ sleep: SleeperPool.Sleep) -> End {
-    while true {
-      switch sleep.end {
-      case .canceled: return .canceled
-      case .stopped: return .draining
-      case nil: break
-      }
-      let left = deadline - HostClock.monotonic()
-      guard left > 0 else { return .timedOut }
-      let error = request.steps.withUnsafeBufferPointer { set.operate($0, timeoutNanoseconds: left) }
-      switch error {
-      case nil: return .performed
-      case .interrupted?: continue
-      case .resourceTemporarilyUnavailable?:
-        // The kernel says the same when the time is over and when an operation with nowait cannot be done.
-        return HostClock.monotonic() >= deadline ? .timedOut : .failed(.resourceTemporarilyUnavailable)
-      case let error?: return .failed(error)
-      }
-    }
-  }
-
   func result(waited: TimeSpan) -> OperationResult {
     OperationResult(key: info.key, id: info.id, count: request.steps.count, waited: waited)
   }
@@ -94,6 +59,7 @@ extension LocalLockService {
     // Whatever the kernel says now, the thread that waits hears it again.
     guard let client, request.wait > .zero else { throw explain(refusal, operation, at: now) }
     let claim = try request.caller.account?.claim(.operations)
+    let deadline = (now + request.wait).nanoseconds
     let id = change { ledger in
       let id = lastOperation.add(1, ordering: .relaxed).newValue
       ledger.operationWaits(id, request, on: info.id, at: now)
@@ -101,7 +67,7 @@ extension LocalLockService {
     }
     do {
       try self.operations.begin(id) { [self] sleep in
-        let end = operation.wait(until: (now + request.wait).nanoseconds, sleep)
+        let end = request.steps.withUnsafeBufferPointer { set.sleep($0, until: deadline, sleep) }
         return { [self] in
           withExtendedLifetime(claim) { report(end, of: id, operation, since: now, to: client) }
         }
@@ -148,7 +114,7 @@ extension LocalLockService {
   }
 
   private func report(
-    _ end: RawOperation.End, of id: WaiterID, _ operation: RawOperation, since begun: MonotonicInstant,
+    _ end: SleepEnd, of id: WaiterID, _ operation: RawOperation, since begun: MonotonicInstant,
     to client: any OperationClient
   ) {
     let now = HostClock.now()
@@ -176,7 +142,7 @@ extension LocalLockService {
 
   /// The error that a caller is told whose operations were not done; `nil` where nobody is there to hear it.
   private func error(
-    of end: RawOperation.End, _ operation: RawOperation, at now: MonotonicInstant
+    of end: SleepEnd, _ operation: RawOperation, at now: MonotonicInstant
   ) -> LeaseholdError? {
     switch end {
     case .performed, .canceled: nil

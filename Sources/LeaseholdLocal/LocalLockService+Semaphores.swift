@@ -83,14 +83,8 @@ extension LocalLockService {
     return (info, false)
   }
 
-  /// The kernel's status of a set whatever its mode (SEM_STAT_ANY has no permissions to ask).
-  ///
-  /// `nil` when it is gone.
-  private func look(at set: SemaphoreSet) -> SemaphoreSetInfo? {
-    if let status = try? set.status() { return describe(set, status) }
-    let entries = (try? IPCInventory.semaphoreSets()) ?? []
-    return entries.first { $0.set == set }.map { describe(set, $0.status) }
-  }
+  /// The kernel's status of a set whatever its mode; `nil` when it is gone.
+  private func look(at set: SemaphoreSet) -> SemaphoreSetInfo? { (try? set.anyStatus()).map { describe(set, $0) } }
 
   private func exists(_ request: SemaphoreSetRequest) -> LeaseholdError {
     let name = IPCAddress.key(request.key).text

@@ -74,27 +74,26 @@ final class PumpPool: KernelWaiting, Sendable {
   private func go(
     through list: OpList, _ set: Int32, _ sleep: SleeperPool.Sleep, isFirst: Bool = false
   ) -> Outcome? {
-    while sleep.end == nil {
-      let begun = HostClock.monotonic()
-      switch operate(set, list, timeoutNanoseconds: Self.longestWait) {
-      case nil: return .granted
-      case .interrupted?: continue
-      case .resourceTemporarilyUnavailable?:
-        if isFirst, HostClock.monotonic() - begun < Self.longestWait / 2 { return .failed }
-      case .identifierRemoved?, .invalidArgument?: return .removed
-      default:
+    while true {
+      let until = HostClock.monotonic() + Self.longestWait
+      switch withOperations(list, { SemaphoreSet(id: set).sleep($0, until: until, sleep) }) {
+      case .performed: return .granted
+      case .canceled, .draining: return nil
+      case .timedOut: continue
+      case .failed(.resourceTemporarilyUnavailable): if isFirst { return .failed }
+      case .failed(let error) where error.saysGone: return .removed
+      case .failed:
         // No memory for the undo, say. A short rest, so that trying again does not turn into a busy loop.
         HostClock.sleep(nanoseconds: 10_000_000)
         return .failed
       }
     }
-    return nil
   }
 
   /// Takes back what came before a wait, however often the kernel has no memory for it.
   private func leave(_ list: OpList, _ set: Int32) {
     while true {
-      switch operate(set, list) {
+      switch withOperations(list, { SemaphoreSet(id: set).operate($0) }) {
       case .noMemory?, .permissionDenied?, .interrupted?:
         if isStopping.load(ordering: .sequentiallyConsistent) { return }
         HostClock.sleep(nanoseconds: 10_000_000)
@@ -103,15 +102,48 @@ final class PumpPool: KernelWaiting, Sendable {
     }
   }
 
-  private func operate(_ set: Int32, _ list: OpList, timeoutNanoseconds: Int64? = nil) -> Errno? {
+  private func withOperations<Result>(
+    _ list: OpList, _ body: (UnsafeBufferPointer<SemaphoreOperation>) -> Result
+  ) -> Result {
     withUnsafeBytes(of: list.storage) { bytes in
-      let operations = UnsafeBufferPointer(
-        rebasing: bytes.assumingMemoryBound(to: SemaphoreOperation.self)[..<list.count])
-      let set = SemaphoreSet(id: set)
-      return if let timeoutNanoseconds {
-        set.operate(operations, timeoutNanoseconds: timeoutNanoseconds)
-      } else {
-        set.operate(operations)
+      body(UnsafeBufferPointer(rebasing: bytes.assumingMemoryBound(to: SemaphoreOperation.self)[..<list.count]))
+    }
+  }
+}
+
+/// The end of a sleep in the kernel.
+enum SleepEnd: Sendable {
+  case performed
+  case timedOut
+  case failed(Errno)
+  case canceled
+  case draining
+}
+
+extension SemaphoreSet {
+  /// Sleeps in the kernel until the list is done or will not be.
+  ///
+  /// Each return costs the place in the kernel's queue, so the whole wait is one call unless it is interrupted.
+  ///
+  /// - Parameter deadline: CLOCK_MONOTONIC, nanoseconds.
+  func sleep(
+    _ operations: UnsafeBufferPointer<SemaphoreOperation>, until deadline: Int64, _ sleep: SleeperPool.Sleep
+  ) -> SleepEnd {
+    while true {
+      switch sleep.end {
+      case .canceled: return .canceled
+      case .stopped: return .draining
+      case nil: break
+      }
+      let left = deadline - HostClock.monotonic()
+      guard left > 0 else { return .timedOut }
+      switch operate(operations, timeoutNanoseconds: left) {
+      case nil: return .performed
+      case .interrupted?: continue
+      case .resourceTemporarilyUnavailable?:
+        // The kernel says the same when the time is over and when an operation with nowait cannot be done.
+        return HostClock.monotonic() >= deadline ? .timedOut : .failed(.resourceTemporarilyUnavailable)
+      case let error?: return .failed(error)
       }
     }
   }

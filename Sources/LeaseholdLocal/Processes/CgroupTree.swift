@@ -15,7 +15,7 @@ struct CgroupTree {
 
   /// The one of this process's mounts that shows most; `nil` where there is none.
   init?() {
-    guard let mounts = Self.read("/proc/self/mountinfo"), let tree = Self(mounts: mounts) else { return nil }
+    guard let mounts = HostFacts.text(of: "/proc/self/mountinfo"), let tree = Self(mounts: mounts) else { return nil }
     self = tree
   }
 
@@ -53,7 +53,7 @@ struct CgroupTree {
   }
 
   /// The cgroup of a process as this one sees it, `/` for the root; `nil` without cgroup v2.
-  static func path(of pid: Int32) -> String? { read("/proc/\(pid)/cgroup").flatMap(path) }
+  static func path(of pid: Int32) -> String? { HostFacts.text(of: "/proc/\(pid)/cgroup").flatMap(path) }
 
   /// Reads proc_pid_cgroup(5): the line of cgroup v2 begins with `0::`.
   static func path(in text: [UInt8]) -> String? {
@@ -118,11 +118,6 @@ struct CgroupTree {
     let rest = path.utf8.dropFirst(own.utf8.count)
     guard rest.first == UInt8(ascii: "/") || rest.isEmpty, !PathRoot.steps(of: path).contains("..") else { return nil }
     return String(Substring(rest.drop { $0 == UInt8(ascii: "/") }))
-  }
-
-  private static func read(_ path: String) -> [UInt8]? {
-    let (text, failure) = HostFile.read(path, bytesMax: 1 << 22)
-    return failure == 0 ? text : nil
   }
 
   // MARK: After a restart
