@@ -7,20 +7,6 @@ import Synchronization
 ///
 /// Deadlines are nanoseconds of CLOCK_MONOTONIC, for the whole of a call, over all endpoints.
 package final class EtcdGateway: Sendable {
-  /// The cluster's endpoints, and the user that asks.
-  package struct Configuration: Sendable {
-    /// At least one; asked in turn.
-    package var endpoints: [HTTPPeer]
-    /// The user that asks and its password, where etcd has users.
-    package var user: (name: String, password: String)?
-
-    /// A cluster without users.
-    package init(endpoints: [HTTPPeer]) {
-      precondition(!endpoints.isEmpty)
-      self.endpoints = endpoints
-    }
-  }
-
   /// The time in which an endpoint says how it stands.
   private static let standingMax: Int64 = 100_000_000
   /// The pause where no endpoint can be asked.
@@ -37,13 +23,15 @@ package final class EtcdGateway: Sendable {
   private let unknowns = Atomic<UInt64>(0)
 
   /// Makes a gateway; it connects with its first call.
-  package init(_ configuration: Configuration) {
-    members = configuration.endpoints.map { EtcdMember($0) }
-    user = configuration.user
+  ///
+  /// - Parameters:
+  ///   - endpoints: At least one; asked in turn.
+  ///   - user: The user that asks and its password, where etcd has users.
+  package init(_ endpoints: [HTTPPeer], user: (name: String, password: String)? = nil) {
+    precondition(!endpoints.isEmpty)
+    members = endpoints.map { EtcdMember($0) }
+    self.user = user
   }
-
-  /// The addresses of the endpoints.
-  package var endpoints: [String] { members.map(\.name) }
 
   /// Requests sent, repeated ones included.
   package var requests: UInt64 { sent.load(ordering: .relaxed) }
@@ -60,7 +48,7 @@ package final class EtcdGateway: Sendable {
     _ transaction: EtcdTransaction, before deadline: Int64
   ) throws(EtcdFailure) -> EtcdOutcome {
     let (json, isRepeat) = try ask(
-      "/v3/kv/txn", EtcdRequest { $0.transaction(transaction) }, changes: transaction.isChange, before: deadline)
+      "/v3/kv/txn", transaction.json, changes: transaction.isChange, before: deadline)
     var outcome = EtcdOutcome(json)
     outcome.isRepeat = isRepeat
     return outcome
@@ -70,14 +58,14 @@ package final class EtcdGateway: Sendable {
   ///
   /// - Throws: ``EtcdFailure``, never `unknown`.
   package func list(_ range: EtcdRange, before deadline: Int64) throws(EtcdFailure) -> EtcdListing {
-    EtcdListing(try ask("/v3/kv/range", EtcdRequest { $0.range(range) }, before: deadline).json)
+    EtcdListing(try ask("/v3/kv/range", range.json, before: deadline).json)
   }
 
   /// Makes a lease of whole seconds and answers its id.
   ///
   /// - Throws: ``EtcdFailure``, never `unknown`: a lease that no caller knows of ends by itself.
   package func grantLease(seconds: Int64, before deadline: Int64) throws(EtcdFailure) -> Int64 {
-    let json = try ask("/v3/lease/grant", EtcdRequest { $0.number("TTL", seconds) }, before: deadline).json
+    let json = try ask("/v3/lease/grant", ["TTL": .int64(seconds)], before: deadline).json
     let id = json.int64("ID")
     guard id != 0 else { throw .unavailable("etcd answered without the id of a lease") }
     return id
@@ -88,7 +76,7 @@ package final class EtcdGateway: Sendable {
   /// - Returns: `nil` when it is gone; both may be untrue.
   /// - Throws: ``EtcdFailure``, never `unknown`.
   package func keepAlive(_ lease: Int64, before deadline: Int64) throws(EtcdFailure) -> Int64? {
-    let json = try ask("/v3/lease/keepalive", EtcdRequest { $0.number("ID", lease) }, before: deadline).json
+    let json = try ask("/v3/lease/keepalive", ["ID": .int64(lease)], before: deadline).json
     let seconds = json["result"].int64("TTL")
     return seconds > 0 ? seconds : nil
   }
@@ -100,10 +88,7 @@ package final class EtcdGateway: Sendable {
   package func timeToLive(
     _ lease: Int64, before deadline: Int64
   ) throws(EtcdFailure) -> (seconds: Int64, keys: [String])? {
-    let request = EtcdRequest {
-      $0.number("ID", lease)
-      $0.flag("keys")
-    }
+    let request: JSON = ["ID": .int64(lease), "keys": .bool(true)]
     let json = try ask("/v3/lease/timetolive", request, before: deadline).json
     let seconds = json.int64("TTL")
     guard seconds >= 0 else { return nil }
@@ -111,16 +96,12 @@ package final class EtcdGateway: Sendable {
     return (seconds, keys.map { String(decoding: $0, as: UTF8.self) })
   }
 
-  /// The version of each endpoint that answers, such as `3.5.1`.
-  package func versions(before deadline: Int64) -> [(endpoint: String, version: Result<String, EtcdFailure>)] {
-    members.map { member in
+  /// The versions of the endpoints that answer, such as `3.5.1`.
+  package func versions(before deadline: Int64) -> [String] {
+    members.compactMap { member in
       let end = members.count == 1 ? deadline : min(deadline, HostClock.monotonic() + EtcdMember.patience)
       let attempt = member.ask("/version", [], method: "GET", token: nil, before: end, while: { true })
-      guard case .answered(let json) = attempt else { return (member.name, .failure(attempt.failure)) }
-      guard let version = json["etcdserver"].string else {
-        return (member.name, .failure(.unavailable("\(member.name): what answers is not etcd")))
-      }
-      return (member.name, .success(version))
+      return if case .answered(let json) = attempt { json["etcdserver"].string } else { nil }
     }
   }
 
@@ -136,19 +117,14 @@ package final class EtcdGateway: Sendable {
   package func watch(
     _ keys: EtcdKeys, from revision: Int64, before deadline: Int64
   ) throws(EtcdFailure) -> EtcdWatch {
-    let request = EtcdRequest {
-      $0.object("create_request") {
-        $0.keys(keys)
-        $0.number("start_revision", revision)
-      }
-    }
+    let request = keys.watch(from: revision).bytes
     let first = preferred.load(ordering: .relaxed)
     var last = EtcdFailure.unavailable("there was no time to ask")
     for step in 0..<members.count where HostClock.monotonic() < deadline {
       let member = members[(first + step) % members.count]
       let end = members.count == 1 ? deadline : min(deadline, HostClock.monotonic() + EtcdMember.patience)
       do throws(EtcdFailure) {
-        return try EtcdWatch(member, request.bytes, token: try currentToken(before: deadline), before: end)
+        return try EtcdWatch(member, request, token: try currentToken(before: deadline), before: end)
       } catch {
         if case .refused(.denied, _) = error { self.token.withLock { $0 = nil } }
         last = error
@@ -161,17 +137,18 @@ package final class EtcdGateway: Sendable {
 
   /// Asks one endpoint after the other.
   func ask(
-    _ path: String, _ request: EtcdRequest, changes: Bool = false, before deadline: Int64
+    _ path: String, _ request: JSON, changes: Bool = false, asUser: Bool = true, before deadline: Int64
   ) throws(EtcdFailure) -> (json: JSON, isRepeat: Bool) {
     var (mayBeDone, renewals, last) = (false, 0, "there was no time to ask")
+    let body = request.bytes
     var index = preferred.load(ordering: .relaxed)
     var detour = Detour(from: index)
     while HostClock.monotonic() < deadline {
-      let token = try currentToken(before: deadline)
+      let token = asUser ? try currentToken(before: deadline) : nil
       sent.add(1, ordering: .relaxed)
       var onward: Int?
       let attempt = members[index].ask(
-        path, request.bytes, token: token, before: deadline,
+        path, body, token: token, before: deadline,
         while: {
           onward = detour.next(after: index, standings(before: deadline))
           return onward == nil
@@ -183,7 +160,7 @@ package final class EtcdGateway: Sendable {
         if mayBeDone, changes { throw unknown(reason) }
         throw .refused(refusal, reason)
       case .wantsToken(let reason):
-        guard user != nil, renewals < 2 else { throw .refused(.denied, reason) }
+        guard user != nil, asUser, renewals < 2 else { throw .refused(.denied, reason) }
         renewals += 1
         self.token.withLock { if $0 == token { $0 = nil } }
       case .failed(let reason, let done):
@@ -236,25 +213,14 @@ package final class EtcdGateway: Sendable {
   private func currentToken(before deadline: Int64) throws(EtcdFailure) -> String? {
     guard let user else { return nil }
     if let token = token.withLock({ $0 }) { return token }
-    let request = EtcdRequest {
-      $0.text("name", user.name)
-      $0.text("password", user.password)
+    let request: JSON = ["name": .string(user.name), "password": .string(user.password)]
+    do throws(EtcdFailure) {
+      let made = try ask("/v3/auth/authenticate", request, asUser: false, before: deadline).json["token"].string
+      guard let made else { throw .unavailable("etcd answered without a token") }
+      token.withLock { $0 = made }
+      return made
+    } catch .refused(let refusal, let reason) where refusal != .noGateway {
+      throw .refused(.denied, reason)
     }
-    let first = preferred.load(ordering: .relaxed)
-    var last = "there was no time to ask"
-    for step in 0..<members.count where HostClock.monotonic() < deadline {
-      let member = members[(first + step) % members.count]
-      let end = members.count == 1 ? deadline : min(deadline, HostClock.monotonic() + 2 * EtcdMember.patience)
-      switch member.ask("/v3/auth/authenticate", request.bytes, token: nil, before: end, while: { true }) {
-      case .answered(let json):
-        guard let made = json["token"].string else { throw .unavailable("\(member.name) answered without a token") }
-        token.withLock { $0 = made }
-        return made
-      case .refused(.noGateway, let reason): throw .refused(.noGateway, reason)
-      case .refused(_, let reason), .wantsToken(let reason): throw .refused(.denied, reason)
-      case .failed(let reason, _): last = reason
-      }
-    }
-    throw .unavailable(last)
   }
 }

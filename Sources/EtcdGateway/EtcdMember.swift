@@ -29,12 +29,10 @@ final class EtcdMember: Sendable {
   ) -> Attempt {
     let connection = idle.withLock { $0.popLast() } ?? HTTPConnection(peer)
     var end = min(deadline, HostClock.monotonic() + Self.patience)
+    var isSent = false
     do throws(HTTPFailure) {
       try connection.open(before: end)
-    } catch {
-      return .failed("\(name): \(words(of: error))", mayBeDone: false)
-    }
-    do throws(HTTPFailure) {
+      isSent = true
       let response = try connection.exchange(request(method, path, body, token), before: deadline) { () -> Int64? in
         guard HostClock.monotonic() >= end else { return end }
         guard goesOn() else { return nil }
@@ -44,7 +42,7 @@ final class EtcdMember: Sendable {
       idle.withLock { if $0.count < Self.idleMax { $0.append(connection) } }
       return Attempt(response, from: name)
     } catch {
-      return .failed("\(name): \(words(of: error))", mayBeDone: true)
+      return .failed("\(name): \(words(of: error))", mayBeDone: isSent)
     }
   }
 
@@ -62,14 +60,7 @@ final class EtcdMember: Sendable {
     }
   }
 
-  /// Sends a request whose answer has no end, over a connection of its own.
-  func stream(
-    _ path: String, _ body: [UInt8], token: String?, over connection: HTTPConnection, before deadline: Int64
-  ) throws(HTTPFailure) -> ResponseReader {
-    try connection.begin(request("POST", path, body, token), before: deadline)
-  }
-
-  private func request(_ method: String, _ path: String, _ body: [UInt8], _ token: String?) -> [UInt8] {
+  func request(_ method: String, _ path: String, _ body: [UInt8], _ token: String?) -> [UInt8] {
     var text = "\(method) \(path) HTTP/1.1\r\nHost: \(peer.address.hostHeader)\r\n"
     if let token { text += "Authorization: \(token)\r\n" }
     if method == "POST" { text += "Content-Type: application/json\r\nContent-Length: \(body.count)\r\n" }

@@ -45,7 +45,7 @@ extension EtcdListing {
   ) throws(EtcdFailure) -> EtcdListing {
     var whole = EtcdListing()
     for var range in ranges {
-      (range.order, range.limit) = (.key, pageMax)
+      (range.isByKey, range.limit) = (true, pageMax)
       var page: EtcdListing
       repeat {
         range.revision = whole.revision

@@ -13,23 +13,17 @@ package final class EtcdWatch: Sendable {
   private nonisolated(unsafe) let reader: ResponseReader
 
   init(_ member: EtcdMember, _ request: [UInt8], token: String?, before deadline: Int64) throws(EtcdFailure) {
-    self.member = member
-    let connection = HTTPConnection(member.peer)
-    self.connection = connection
-    let refusal: [UInt8]?
+    (self.member, connection) = (member, HTTPConnection(member.peer))
+    let refusal: [UInt8]
     do throws(HTTPFailure) {
-      reader = try member.stream("/v3/watch", request, token: token, over: connection, before: deadline)
-      refusal = reader.status == 200 ? nil : try reader.readBody(deadline: deadline)
+      reader = try connection.begin(member.request("POST", "/v3/watch", request, token), before: deadline)
+      if reader.status == 200 { return }
+      refusal = try reader.readBody(deadline: deadline)
     } catch {
       throw .unavailable("\(member.name): \(member.words(of: error))")
     }
-    guard let refusal else { return }
-    let response = Response(status: reader.status, body: refusal)
-    throw Attempt(response, from: member.name).failure
+    throw Attempt(Response(status: reader.status, body: refusal), from: member.name).failure
   }
-
-  /// The endpoint that tells.
-  package var endpoint: String { member.name }
 
   /// Waits for what comes next, until the deadline; `nil` when nothing came.
   package func next(before deadline: Int64) -> EtcdNews? {

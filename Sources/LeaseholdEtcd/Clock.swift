@@ -9,11 +9,13 @@ extension EtcdLockService {
   // MARK: The session
 
   /// Makes a session, and says who it is of.
-  func openSession(before deadline: Int64) throws(EtcdFailure) {
+  @discardableResult
+  func openSession(before deadline: Int64) throws(EtcdFailure) -> Int64 {
     let sent = HostClock.monotonic()
     let lease = try gateway.grantLease(seconds: 5, before: deadline)
     try writeSession(lease, before: deadline)
     state.withLock { $0.session = Session(lease: lease, sent: sent) }
+    return lease
   }
 
   /// Says who a session is of.
@@ -23,23 +25,15 @@ extension EtcdLockService {
     _ = try gateway.commit(EtcdTransaction(if: [], then: [put]), before: deadline)
   }
 
-  /// The lease that waiters hang on.
-  func currentSession() throws(EtcdFailure) -> Int64 {
-    if let session = state.withLock({ $0.session }) { return session.lease }
-    try openSession(before: Self.deadline())
-    guard let session = state.withLock({ $0.session }) else { throw .unavailable("there is no session") }
-    return session.lease
-  }
-
   /// All waiters have lost their places, as far as this server knows.
   func loseSession(_ lease: Int64) {
-    change { state, notices in
+    change { state in
       guard state.session?.lease == lease else { return }
       state.session = nil
       for waiter in state.waiters.values where !waiter.isBinding {
-        _ = Self.remove(waiter.call.number, from: &state)
+        _ = state.removeWaiter(waiter.call.number)
         // Where the session lives on, what waits on it would block the lock until it ends.
-        notices.append { [self] in
+        state.notices.append { [self] in
           refuse(waiter.call, .placeLost())
           giveUp(waiter)
         }
@@ -48,17 +42,12 @@ extension EtcdLockService {
   }
 
   private func keepSession() {
-    guard let session = state.withLock({ $0.session }) else {
-      do throws(EtcdFailure) {
-        try openSession(before: Self.deadline())
-        tell(.session, fault: nil)
-      } catch {
-        tell(.session, fault: error.reason)
-      }
-      return
-    }
-    let sent = HostClock.monotonic()
+    let (session, sent) = (state.withLock { $0.session }, HostClock.monotonic())
     do throws(EtcdFailure) {
+      guard let session else {
+        try openSession(before: Self.deadline())
+        return tell(.session, fault: nil)
+      }
       guard try gateway.keepAlive(session.lease, before: sent + 2 * Self.second) != nil else {
         // A member that was cut off says that of what lives, too: a write tells.
         do throws(EtcdFailure) {
@@ -71,8 +60,10 @@ extension EtcdLockService {
       state.withLock { if $0.session?.lease == session.lease { $0.session?.sent = sent } }
       tell(.session, fault: nil)
     } catch {
-      guard HostClock.monotonic() > session.sent + 5 * Self.second else { return }
-      loseSession(session.lease)
+      if let session {
+        guard HostClock.monotonic() > session.sent + 5 * Self.second else { return }
+        loseSession(session.lease)
+      }
       // A watch says nothing of a member that has lost the others: it stays open.
       tell(.session, fault: error.reason)
     }
@@ -82,54 +73,40 @@ extension EtcdLockService {
 
   /// Turns until the service stops: waits that are over, leases that ran out, and what is done every now and then.
   func runClock() {
-    var next = [Int64](repeating: 0, count: Chore.allCases.count)
+    let chores = chores
+    var next = [Int64](repeating: 0, count: chores.count)
     while !isStopped.load(ordering: .relaxed) {
       let now = HostClock.monotonic()
       turned.store(now, ordering: .relaxed)
       if state.withLock({ $0.isWatchSilent(at: now) }) { watch.withLock { $0?.cancel() } }
       let due = expire(at: now)
-      for chore in Chore.allCases where now >= next[chore.rawValue] && begin(chore) {
-        next[chore.rawValue] = now + chore.pause
+      for (index, chore) in chores.enumerated() where now >= next[index] && begin(index, chore.work) {
+        next[index] = now + chore.pause
       }
       alarm.sleep(until: min(due, now + Self.turn))
     }
   }
 
-  /// The things that are done every now and then.
-  enum Chore: Int, CaseIterable {
-    case keep, look, reconcile, refresh, collect, identify, steer, prove
-
-    /// Nanoseconds from one beginning to the next.
-    fileprivate var pause: Int64 {
-      switch self {
-      case .keep: 1_500_000_000
-      case .look: 1_000_000_000
-      case .reconcile: 2_000_000_000
-      case .refresh: 200_000_000
-      case .collect: 10_000_000_000
-      case .identify: 60_000_000_000
-      case .steer: 2_000_000_000
-      case .prove: 5_000_000_000
-      }
-    }
+  /// The things that are done every now and then: nanoseconds from one beginning to the next, and the work.
+  private var chores: [(pause: Int64, work: @Sendable () -> Void)] {
+    [
+      (1_500_000_000, { [self] in keepSession() }),
+      (1_000_000_000, { [self] in lookAtQueues() }),
+      (1_000_000_000, { [self] in shrink() }),
+      (2_000_000_000, { [self] in reconcile() }),
+      (200_000_000, { [self] in store.leases.refresh(before: Self.deadline()) }),
+      (10_000_000_000, { [self] in collect() }),
+      (60_000_000_000, { [self] in identify() }),
+      (2_000_000_000, { [self] in gateway.preferLeader(before: Self.deadline()) }),
+      (5_000_000_000, { [self] in proveRights() }),
+    ]
   }
 
   /// Begins a chore on a thread of its own; false while it is still being done, or where there is no thread.
-  private func begin(_ chore: Chore) -> Bool {
+  private func begin(_ chore: Int, _ work: @escaping @Sendable () -> Void) -> Bool {
     guard state.withLock({ $0.chores.insert(chore).inserted }) else { return false }
     let isBegun = run { [self] in
-      switch chore {
-      case .keep: keepSession()
-      case .look:
-        lookAtQueues()
-        shrink()
-      case .reconcile: reconcile()
-      case .refresh: store.leases.refresh(before: Self.deadline())
-      case .collect: collect()
-      case .identify: identify()
-      case .steer: gateway.preferLeader(before: Self.deadline())
-      case .prove: proveRights()
-      }
+      work()
       _ = state.withLock { $0.chores.remove(chore) }
     }
     if !isBegun { _ = state.withLock { $0.chores.remove(chore) } }
@@ -139,16 +116,16 @@ extension EtcdLockService {
   /// Ends waits and leases whose time is over; tells when the next one is.
   private func expire(at now: Int64) -> Int64 {
     var next = Int64.max
-    change { state, notices in
+    change { state in
       for waiter in state.waiters.values where !waiter.isBinding {
         let isHeard = state.calls[waiter.call.number] != nil
         if isHeard, waiter.call.until > now {
           next = min(next, waiter.call.until)
           continue
         }
-        guard let waiter = Self.remove(waiter.call.number, from: &state) else { continue }
+        guard let waiter = state.removeWaiter(waiter.call.number) else { continue }
         let queues = waiter.place.locks.map { state.view.queue($0).withoutWaiter(waiter.place.name) }
-        notices.append { [self] in
+        state.notices.append { [self] in
           refuse(waiter.call, timedOut(waiter.call, queues))
           giveUp(waiter)
         }
@@ -156,11 +133,11 @@ extension EtcdLockService {
       for (name, held) in state.held {
         if held.deadline <= now {
           let note = held.grant.entries[0].value.end?.breakNote
-          Self.end(name, note == nil ? .expired : .broken, note, at: now, &state, &notices)
+          state.end(name, note == nil ? .expired : .broken, note, at: MonotonicInstant(nanoseconds: now))
         } else if held.renewsAt <= now {
           state.held[name]?.renewsAt = now + Self.second
           let id = held.id
-          notices.append { [self] in
+          state.notices.append { [self] in
             run { [self] in _ = try? renew(id, on: nil, ttl: nil, within: nil, at: Self.now()) }
           }
         }
@@ -172,7 +149,7 @@ extension EtcdLockService {
 
   private func timedOut(_ call: Call, _ queues: [LockQueue]) -> LeaseholdError {
     guard call.wait > .zero else { return busy(call, queues, .locked) }
-    let shown = shown(call.keys[0], queues[0], listed: 10)
+    let shown = state.withLock { $0.shown(call.keys[0], queues[0], listed: 10) }
     let why = shown.holderCount > 0 ? "is held" : "is queued for"
     return .contended(
       .waitTimeout, shown,
@@ -215,7 +192,7 @@ extension EtcdLockService {
 
   /// Asks the members for their versions.
   private func identify() {
-    let found = gateway.versions(before: Self.deadline()).compactMap { try? $0.version.get() }
+    let found = gateway.versions(before: Self.deadline())
     if !found.isEmpty { state.withLock { $0.cluster.versions = Set(found).sorted() } }
   }
 

@@ -29,7 +29,7 @@ public final class EtcdLockService: LockService, EventService, LockWatchService,
   /// - Throws: ``EtcdEngineError``.
   public init(_ configuration: EtcdConfiguration) throws(EtcdEngineError) {
     self.configuration = configuration
-    let gateway = EtcdGateway(try Self.gateway(configuration))
+    let gateway = EtcdGateway(try Self.peers(configuration), user: configuration.user)
     store = QueueStore(
       names: QueueNames(prefix: configuration.prefix), gateway: gateway, leases: LeasePool(gateway))
     state = Mutex(EtcdState(view: ClusterView(store), log: EventLog(capacity: configuration.limits.events)))
@@ -53,9 +53,7 @@ public final class EtcdLockService: LockService, EventService, LockWatchService,
     }
   }
 
-  private static func gateway(
-    _ configuration: EtcdConfiguration
-  ) throws(EtcdEngineError) -> EtcdGateway.Configuration {
+  private static func peers(_ configuration: EtcdConfiguration) throws(EtcdEngineError) -> [HTTPPeer] {
     var peers: [HTTPPeer] = []
     for text in configuration.endpoints {
       guard let address = ServiceAddress(text, port: 2379), text.utf8.starts(with: "http".utf8) else {
@@ -66,9 +64,7 @@ public final class EtcdLockService: LockService, EventService, LockWatchService,
       peers.append(peer)
     }
     guard !peers.isEmpty else { throw .badEndpoint("") }
-    var gateway = EtcdGateway.Configuration(endpoints: peers)
-    gateway.user = configuration.user
-    return gateway
+    return peers
   }
 
   /// The engine over this service.
@@ -98,9 +94,11 @@ public final class EtcdLockService: LockService, EventService, LockWatchService,
 
   /// Changes what is known, and runs afterwards what came of it.
   @discardableResult
-  func change<Result>(_ body: (inout EtcdState, inout [@Sendable () -> Void]) -> Result) -> Result {
-    var notices: [@Sendable () -> Void] = []
-    let result = state.withLock { state in body(&state, &notices) }
+  func change<Result>(_ body: (inout EtcdState) -> Result) -> Result {
+    let (result, notices) = state.withLock { state in
+      defer { state.notices = [] }
+      return (body(&state), state.notices)
+    }
     for notice in notices { notice() }
     return result
   }
@@ -152,7 +150,7 @@ public final class EtcdLockService: LockService, EventService, LockWatchService,
 
   /// Sends waiters away and grants nothing more; leases stay.
   public func drain() {
-    let (calls, waiters) = change { state, _ in
+    let (calls, waiters) = state.withLock { state in
       state.isDraining = true
       defer { (state.calls, state.waiters, state.waitersByLock) = ([:], [:], [:]) }
       return (Array(state.calls.values), Array(state.waiters.values))
@@ -191,7 +189,7 @@ public final class EtcdLockService: LockService, EventService, LockWatchService,
     catchUp()
     defer { hurryUp() }
     return try state.withLock { state throws(LeaseholdError) in
-      let snapshot = try Self.snapshot(lock.key, listed: listed, in: state)
+      let snapshot = try state.snapshot(lock.key, listed: listed)
       guard tags == ["*"] || tags.contains(snapshot.tag.text) else { return .changed(snapshot) }
       guard state.watches.count < limit else { throw .tooManyWaiters(limit) }
       return .watching(state.watches.add(EtcdNames.encoded(lock.key), watcher))

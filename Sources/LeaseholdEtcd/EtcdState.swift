@@ -1,5 +1,6 @@
 internal import Leasehold
 internal import LeaseholdQueue
+import Synchronization
 
 /// A call on its way that takes a place in a queue.
 final class Call: Sendable {
@@ -17,47 +18,42 @@ final class Call: Sendable {
   let begun: Int64
   let until: Int64
   let wait: TimeSpan
+  /// The locks that it wants to lease, in the order in which they were asked for.
+  let wants: [Want]
 
-  init(_ number: WaiterID, _ wanted: Wanted, _ client: any LeaseClient, at now: MonotonicInstant) {
-    (self.number, self.wanted, self.client, begun) = (number, wanted, client, now.nanoseconds)
-    wait =
+  private static let last = Atomic<WaiterID>(0)
+
+  init(_ wanted: Wanted, _ client: any LeaseClient, at now: MonotonicInstant) {
+    number = Self.last.add(1, ordering: .relaxed).newValue
+    (self.wanted, self.client, begun) = (wanted, client, now.nanoseconds)
+    (wait, wants) =
       switch wanted {
-      case .lease(let request, _): request.wait
-      case .mode(let request): request.wait
+      case .lease(let request, _): (request.wait, request.wants)
+      case .mode(let request): (request.wait, [])
       }
     // Who lost a race three times stands in the queue for a moment, even without a wait.
     until = (now + (wait > .zero ? wait : .seconds(1))).nanoseconds
   }
 
-  var caller: Caller {
-    switch wanted {
-    case .lease(let request, _): request.caller
-    case .mode(let request): request.caller
-    }
-  }
-
   /// The locks, in the order in which they were asked for.
   var keys: [LockKey] {
-    switch wanted {
-    case .lease(let request, _): ([request.want] + request.others).map(\.lock.key)
-    case .mode(let request): [request.lock.key]
-    }
+    if case .mode(let request) = wanted { [request.lock.key] } else { wants.map(\.lock.key) }
   }
 
   /// The kinds of the locks that it wants to lease.
   var kinds: [String: QueueKind] {
-    var kinds: [String: QueueKind] = [:]
-    guard let request else { return kinds }
-    for want in [request.want] + request.others {
-      kinds[EtcdNames.encoded(want.lock.key)] = QueueKind(limit: want.limit)
-    }
-    return kinds
+    Dictionary(uniqueKeysWithValues: wants.map { (EtcdNames.encoded($0.lock.key), QueueKind(limit: $0.limit)) })
   }
 
   /// The request, where it wants a lease.
   var request: AcquireRequest? {
     if case .lease(let request, _) = wanted { request } else { nil }
   }
+}
+
+extension AcquireRequest {
+  /// All locks that are asked for.
+  var wants: [Want] { [want] + others }
 }
 
 /// A call that waits here.
@@ -102,7 +98,6 @@ struct EtcdState: Sendable {
   var calls: [WaiterID: Call] = [:]
   var waiters: [WaiterID: Waiter] = [:]
   var waitersByLock: [String: Set<WaiterID>] = [:]
-  var lastWaiter: WaiterID = 0
   var held: [String: Held] = [:]
   /// Entries that are being put on the session, and are not to be taken for lost, and how often.
   var sending: [String: Int] = [:]
@@ -121,10 +116,12 @@ struct EtcdState: Sendable {
   var canceled = RecentKeys<CallersKey>()
   var pace = WatchPace()
   /// The chores that the clock has begun.
-  var chores: Set<EtcdLockService.Chore> = []
+  var chores: Set<Int> = []
   var isDraining = false
   /// Why parts of the work with etcd fail now.
   var faults: [Part: String] = [:]
+  /// Notices of changes, to be given once the mutex is free.
+  var notices: [@Sendable () -> Void] = []
 
   /// A part of the work with etcd.
   enum Part: CaseIterable {
@@ -146,6 +143,28 @@ extension EtcdState {
       _ = queue.remove(entry.key)
     }
     return queue
+  }
+
+  /// Forgets a waiter.
+  mutating func removeWaiter(_ number: WaiterID) -> Waiter? {
+    guard let waiter = waiters.removeValue(forKey: number) else { return nil }
+    for lock in waiter.place.locks {
+      waitersByLock[lock]?.remove(number)
+      if waitersByLock[lock]?.isEmpty ?? false { waitersByLock[lock] = nil }
+    }
+    return waiter
+  }
+
+  /// Tells those who follow a lease of its deadline.
+  mutating func tell(_ held: Held) {
+    let deadline = MonotonicInstant(nanoseconds: held.deadline)
+    notices += held.followers.map { client in { client.renewed(until: deadline) } }
+  }
+
+  /// Forgets a lease, and tells those who follow it.
+  mutating func end(_ name: String, _ reason: EndReason, _ note: BreakNote?, at now: MonotonicInstant) {
+    let followers = held.removeValue(forKey: name)?.followers ?? []
+    notices += followers.map { client in { client.ended(reason, note, at: now) } }
   }
 
   /// Tells whether each change is to be heard at once, as a caller here waits for a lock or follows a lease.

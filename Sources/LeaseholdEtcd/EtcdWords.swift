@@ -60,7 +60,7 @@ extension LeaseholdError {
   /// That a lease stays until its grace is over, and no longer.
   static func beingBroken(_ entry: QueueEntry, _ end: EndValue) -> LeaseholdError {
     .beingBroken(
-      entry.value.ref, on: EtcdNames.decoded(entry.lock), end.breakNote, until: EtcdLockService.over(end),
+      entry.value.ref, on: EtcdNames.decoded(entry.lock), end.breakNote, until: end.over,
       at: EtcdLockService.now())
   }
 
@@ -74,6 +74,6 @@ extension LeaseholdError {
   static func over(_ end: EndValue, key: LockKey?, ref: String) -> LeaseholdError {
     over(
       end.endReason, end.breakNote, key: key, keys: end.locks.compactMap(EtcdNames.decoded), ref: ref,
-      at: EtcdLockService.instant(end.at))
+      at: MonotonicInstant(wall: end.at).nanoseconds)
   }
 }

@@ -133,52 +133,53 @@ extension EtcdLockService {
 
   /// Takes in what was seen, and tells the waiters and watchers of it.
   private func take(_ body: (inout ClusterView) -> [ClusterView.Change]) {
-    let locks = change { state, notices in
+    let locks = change { state in
       let changes = body(&state.view)
       let now = HostClock.monotonic()
       state.pace.hear(upTo: state.view.revision, at: now)
       var locks: Set<String> = []
       for change in changes {
         locks.insert(change.lock)
-        Self.note(change, at: now, &state, &notices)
+        state.note(change, at: now)
       }
       for lock in locks {
-        for watcher in state.watches.take(lock) { notices.append { watcher.lockChanged() } }
+        state.notices += state.watches.take(lock).map { watcher in { watcher.lockChanged() } }
       }
       return locks.sorted()
     }
     judge(locks)
   }
+}
 
-  private static func note(
-    _ change: ClusterView.Change, at now: Int64, _ state: inout EtcdState, _ notices: inout [@Sendable () -> Void]
-  ) {
+extension EtcdState {
+  /// Notes what was seen of a change, and whom it is to be told.
+  fileprivate mutating func note(_ change: ClusterView.Change, at now: Int64) {
     switch change {
     case .other: break
     case .resized(let lock, let limit):
-      state.log.append(
+      log.append(
         LedgerEvent(
           .resized, EtcdNames.decoded(lock)?.text ?? lock, mode: .exclusive, count: Int32(clamping: limit), at: now,
           ref: 0, fence: 0, text: nil))
     case .put(let entry, let before) where entry.isUpgrade:
       if !entry.value.isWaiting, before.map(\.value.isWaiting) ?? true {
-        state.log.append(event(.converted, entry, at: now))
+        log.append(Self.event(.converted, entry, at: now))
       }
     case .put(let entry, let before):
       if let end = entry.value.end, before?.value.end != end {
-        return breaking(entry, end, at: now, &state, &notices)
+        return breaking(entry, end, at: now)
       }
-      state.log.append(event(kind(of: entry, before), entry, at: now))
-    case .lapsed(let entry): over(entry, entry.value.end ?? expiry(of: entry), at: now, &state, &notices)
+      log.append(Self.event(Self.kind(of: entry, before), entry, at: now))
+    case .lapsed(let entry): over(entry, entry.value.end ?? entry.expiry, at: now)
     case .removed(let entry, _) where entry.isUpgrade:
-      if !entry.value.isWaiting, let reader = state.view.queue(entry.lock).entry(entry.name) {
-        state.log.append(event(.converted, reader, at: now))
+      if !entry.value.isWaiting, let reader = view.queue(entry.lock).entry(entry.name) {
+        log.append(Self.event(.converted, reader, at: now))
       }
     case .removed(let entry, let end):
       if entry.value.isWaiting {
-        state.log.append(event(.left, entry, at: now))
+        log.append(Self.event(.left, entry, at: now))
       } else {
-        over(entry, end ?? expiry(of: entry), at: now, &state, &notices)
+        over(entry, end ?? entry.expiry, at: now)
       }
     }
   }
@@ -190,38 +191,32 @@ extension EtcdLockService {
   }
 
   /// An operator ends a lease.
-  private static func breaking(
-    _ entry: QueueEntry, _ end: EndValue, at now: Int64, _ state: inout EtcdState,
-    _ notices: inout [@Sendable () -> Void]
-  ) {
+  private mutating func breaking(_ entry: QueueEntry, _ end: EndValue, at now: Int64) {
     // Without a grace its mark is gone with that, which tells of its end.
     guard end.grace > 0 else { return }
-    let over = over(end)
-    var event = event(.breaking, entry, at: now)
+    let over = end.over
+    var event = Self.event(.breaking, entry, at: now)
     event.breaking = BreakNote(reason: end.note, by: end.by, end: over)
-    state.log.append(event)
-    guard var held = state.held[entry.name] else { return }
+    log.append(event)
+    guard var held = held[entry.name] else { return }
     for index in held.grant.entries.indices { held.grant.entries[index].value.end = end }
     held.grant.deadline = min(held.grant.deadline, over.nanoseconds)
     (held.renewsAt, held.taken) = (.max, nil)
-    state.held[entry.name] = held
+    self.held[entry.name] = held
     let note = BreakNote(reason: end.note, by: end.by)
-    for client in held.followers { notices.append { client.breaking(at: over, note) } }
+    notices += held.followers.map { client in { client.breaking(at: over, note) } }
   }
 
   /// A lease is over.
-  private static func over(
-    _ entry: QueueEntry, _ end: EndValue, at now: Int64, _ state: inout EtcdState,
-    _ notices: inout [@Sendable () -> Void]
-  ) {
+  private mutating func over(_ entry: QueueEntry, _ end: EndValue, at now: Int64) {
     let reason = end.endReason
-    state.ends.note(entry.name, end)
-    state.counters.ended.count(Int(reason.rawValue))
-    var event = event(EventKind(reason), entry, at: now)
+    ends.note(entry.name, end)
+    counters.ended.count(Int(reason.rawValue))
+    var event = Self.event(EventKind(reason), entry, at: now)
     event.reason = reason.name
     event.breaking = end.breakNote
-    state.log.append(event)
-    Self.end(entry.name, reason, event.breaking, at: now, &state, &notices)
+    log.append(event)
+    self.end(entry.name, reason, event.breaking, at: MonotonicInstant(nanoseconds: now))
   }
 
   private static func event(_ kind: EventKind, _ entry: QueueEntry, at now: Int64) -> LedgerEvent {

@@ -34,20 +34,12 @@ package final class Alarm: @unchecked Sendable {
     pthread_cond_signal(condition)
   }
 
-  /// Sleeps until a reading of CLOCK_MONOTONIC in nanoseconds, or until it rings.
-  package func sleep(until instant: Int64) {
+  /// Sleeps until it rings, or until a reading of CLOCK_MONOTONIC in nanoseconds.
+  package func sleep(until instant: Int64 = .max) {
     pthread_mutex_lock(mutex)
     HostClock.withTimespec(nanoseconds: max(0, instant)) { time in
       while !isRinging, pthread_cond_timedwait(condition, mutex, time) == 0 {}
     }
-    isRinging = false
-    pthread_mutex_unlock(mutex)
-  }
-
-  /// Sleeps until it rings.
-  package func sleep() {
-    pthread_mutex_lock(mutex)
-    while !isRinging { pthread_cond_wait(condition, mutex) }
     isRinging = false
     pthread_mutex_unlock(mutex)
   }

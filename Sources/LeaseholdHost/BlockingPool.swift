@@ -16,22 +16,15 @@ package final class BlockingPool: Sendable {
     case stopped
   }
 
-  /// A thread that waits for its work, or a place in the line for one; it is given back when it is let go without.
+  /// A thread for work, or a place in the line for one; it is given back when it is let go without.
   package struct Place: ~Copyable, Sendable {
-    private var seat: Seat?
-    private let pool: BlockingPool
+    private var pool: BlockingPool?
 
-    fileprivate init(_ seat: Seat, _ pool: BlockingPool) { (self.seat, self.pool) = (seat, pool) }
+    fileprivate init(_ pool: BlockingPool) { self.pool = pool }
 
-    deinit {
-      switch seat {
-      case .thread(let thread)?: pool.free(thread)
-      case .line?: pool.leaveLine()
-      case nil: break
-      }
-    }
+    deinit { pool?.giveBack() }
 
-    /// Has the thread run the work, or the first that is free; once.
+    /// Has the first thread that is free run the work; once.
     package consuming func run(_ work: @escaping @Sendable () -> Void) {
       _ = begin {
         work()
@@ -39,32 +32,17 @@ package final class BlockingPool: Sendable {
       }
     }
 
-    /// Has the thread run a job, which answers what is to be run once the thread counts as free.
+    /// Has a thread run a job, which answers what is to be run once the thread counts as free.
     ///
     /// - Returns: `nil` where the job stands in line.
-    consuming func begin(_ job: @escaping PoolThread.Job) -> PoolThread? {
-      switch seat.take() {
-      case .thread(let thread)?:
-        thread.begin(job)
-        return thread
-      case .line?:
-        pool.standInLine(job)
-        return nil
-      case nil: preconditionFailure("a place is used once")
-      }
-    }
-  }
-
-  fileprivate enum Seat {
-    case thread(PoolThread)
-    case line
+    consuming func begin(_ job: @escaping PoolThread.Job) -> PoolThread? { pool.take()?.begin(job) }
   }
 
   private struct State {
     var idle: [PoolThread] = []
     var all: [PoolThread] = []
     var line: [PoolThread.Job] = []
-    /// Places in the line that are reserved and have no job yet.
+    /// Places that have no job yet.
     var reserved = 0
     var isStopped = false
   }
@@ -90,42 +68,40 @@ package final class BlockingPool: Sendable {
     (self.name, self.threadsMax, self.lineMax, self.stackBytes) = (name, threadsMax, lineMax, stackBytes)
   }
 
-  /// Threads that are reserved or at work now.
+  /// Threads at work now.
   package var busy: Int { state.withLock { $0.all.count - $0.idle.count } }
 
   /// Reserves a place.
   ///
   /// - Throws: ``Refusal``.
   package func reserve() throws(Refusal) -> Place {
-    Place(try seat(), self)
-  }
-
-  private func seat() throws(Refusal) -> Seat {
     try state.withLock { state throws(Refusal) in
       guard !state.isStopped else { throw .stopped }
-      if let thread = state.idle.popLast() { return .thread(thread) }
-      guard state.all.count < threadsMax else {
-        guard state.line.count + state.reserved < lineMax else { throw .full }
-        state.reserved += 1
-        return .line
+      let ahead = state.reserved - state.idle.count
+      if ahead >= 0, state.all.count < threadsMax {
+        guard let thread = PoolThread(of: self, named: name, stackBytes: stackBytes) else { throw .noThread }
+        state.all.append(thread)
+        // Behind those whose stacks are warm.
+        state.idle.insert(thread, at: 0)
+      } else if state.line.count + ahead >= lineMax, ahead >= 0 {
+        throw .full
       }
-      guard let thread = PoolThread(of: self, named: name, stackBytes: stackBytes) else { throw .noThread }
-      state.all.append(thread)
-      return .thread(thread)
+      state.reserved += 1
     }
+    return Place(self)
   }
 
-  private func leaveLine() { state.withLock { $0.reserved -= 1 } }
+  private func giveBack() { state.withLock { $0.reserved -= 1 } }
 
-  private func standInLine(_ job: @escaping PoolThread.Job) {
+  fileprivate func begin(_ job: @escaping PoolThread.Job) -> PoolThread? {
     let thread = state.withLock { state -> PoolThread? in
       state.reserved -= 1
-      // One may have become free since the place was reserved, and then nobody stands in line.
       if let thread = state.idle.popLast() { return thread }
       state.line.append(job)
       return nil
     }
     thread?.begin(job)
+    return thread
   }
 
   /// Refuses further work, waits until what runs or stands in line has ended, and ends the threads.

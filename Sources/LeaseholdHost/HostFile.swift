@@ -12,18 +12,30 @@ package enum HostFile {
     return read(descriptor, bytesMax: bytesMax)
   }
 
-  /// The names in a folder, in no order; none when it cannot be read.
-  package static func names(in folder: String) -> [String] {
-    guard let handle = opendir(folder) else { return [] }
+  /// A name in a folder, and the file that has it.
+  package struct Entry {
+    package let name: String
+    package let isFolder: Bool
+    package let inode: UInt64
+  }
+
+  /// The names in a folder, in no order.
+  ///
+  /// - Returns: The names, and 0 or the errno of opendir(3) or readdir(3).
+  package static func entries(in folder: String) -> (entries: [Entry], errno: Int32) {
+    guard let handle = opendir(folder) else { return ([], errno) }
     defer { closedir(handle) }
-    var names: [String] = []
+    var entries: [Entry] = []
+    errno = 0
     while let entry = readdir(handle) {
-      names.append(
-        withUnsafePointer(to: &entry.pointee.d_name) {
-          $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-        })
+      let (kind, inode) = (Int(entry.pointee.d_type), UInt64(entry.pointee.d_ino))
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      entries.append(Entry(name: name, isFolder: kind == Int(DT_DIR), inode: inode))
+      errno = 0
     }
-    return names
+    return (entries, errno)
   }
 
   /// Reads to the end, or a little beyond `bytesMax` bytes; of a read that failed, also what came before.

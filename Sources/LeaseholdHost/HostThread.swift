@@ -27,7 +27,11 @@ package final class HostThread: @unchecked Sendable {
       attributes.deallocate()
     }
     pthread_attr_setstacksize(attributes, stackBytes)
-    let box = Unmanaged.passRetained(Body(name, body))
+    let box = Unmanaged.passRetained(
+      Body {
+        if let name { chost_name_thread(UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)) }
+        body()
+      })
     var handle = pthread_t()
     let result = HostThread.withoutSignals {
       pthread_create(
@@ -101,17 +105,8 @@ package final class HostThread: @unchecked Sendable {
   }
 
   private final class Body {
-    private let name: StaticString?
-    private let body: @Sendable () -> Void
+    let run: @Sendable () -> Void
 
-    init(_ name: StaticString?, _ body: @escaping @Sendable () -> Void) {
-      self.name = name
-      self.body = body
-    }
-
-    func run() {
-      if let name { chost_name_thread(UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)) }
-      body()
-    }
+    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
   }
 }

@@ -39,9 +39,8 @@ package final class SleeperPool: Sendable {
   }
 
   private struct State {
-    var asleep: [UInt64: Sleeper] = [:]
-    /// Told to end, and have not let go yet.
-    var calledOff: [UInt64: Sleeper] = [:]
+    /// Those asleep, and those that were told to end and have not let go yet.
+    var sleepers: [UInt64: Sleeper] = [:]
     var caller: HostThread?
     var isStopped = false
   }
@@ -67,10 +66,10 @@ package final class SleeperPool: Sendable {
   package var threadsMax: Int { threads.threadsMax }
 
   /// Sleeps that were not called off.
-  package var count: Int { state.withLock { $0.asleep.count } }
+  package var count: Int { state.withLock { $0.sleepers.values.count { $0.sleep.end == nil } } }
 
   /// Sleeps that have not ended, those that were called off included.
-  package var unfinished: Int { state.withLock { $0.asleep.count + $0.calledOff.count } }
+  package var unfinished: Int { state.withLock { $0.sleepers.count } }
 
   /// Begins a sleep.
   ///
@@ -79,25 +78,22 @@ package final class SleeperPool: Sendable {
   package func begin(_ id: UInt64, _ body: @escaping Body) throws(BlockingPool.Refusal) {
     try state.withLock { state throws(BlockingPool.Refusal) in
       guard !state.isStopped else { throw .stopped }
-      precondition(state.asleep[id] == nil && state.calledOff[id] == nil, "a sleep has a number of its own")
+      precondition(state.sleepers[id] == nil, "a sleep has a number of its own")
       if state.caller == nil { state.caller = HostThread(named: "lh-caller") { [self] in repeatCalls() } }
       guard state.caller != nil else { throw .noThread }
       let sleep = Sleep()
       let thread = try threads.reserve().begin { [self] in
         let report = body(sleep)
-        self.state.withLock { state in
-          state.asleep[id] = nil
-          state.calledOff[id] = nil
-        }
+        self.state.withLock { $0.sleepers[id] = nil }
         return report
       }
-      if let thread { state.asleep[id] = Sleeper(sleep: sleep, thread: thread) }
+      if let thread { state.sleepers[id] = Sleeper(sleep: sleep, thread: thread) }
     }
   }
 
   /// Has a sleep end as canceled; nothing happens when it has ended, or was told before.
   package func cancel(_ id: UInt64) {
-    state.withLock { Self.callOff(id, .canceled, &$0) }
+    state.withLock { $0.sleepers[id]?.sleep.tell(.canceled) }
     alarm.ring()
   }
 
@@ -105,7 +101,7 @@ package final class SleeperPool: Sendable {
   package func drain() {
     state.withLock { state in
       state.isStopped = true
-      for id in Array(state.asleep.keys) { Self.callOff(id, .stopped, &state) }
+      for sleeper in state.sleepers.values { sleeper.sleep.tell(.stopped) }
     }
     alarm.ring()
   }
@@ -119,17 +115,12 @@ package final class SleeperPool: Sendable {
     caller?.join()
   }
 
-  private static func callOff(_ id: UInt64, _ end: End, _ state: inout State) {
-    guard let sleeper = state.asleep.removeValue(forKey: id) else { return }
-    sleeper.sleep.tell(end)
-    state.calledOff[id] = sleeper
-  }
-
   private func repeatCalls() {
     while true {
       let (isIdle, isOver) = state.withLock { state in
-        for sleeper in state.calledOff.values { sleeper.thread.interrupt() }
-        return (state.calledOff.isEmpty, state.isStopped && state.asleep.isEmpty && state.calledOff.isEmpty)
+        let calledOff = state.sleepers.values.filter { $0.sleep.end != nil }
+        for sleeper in calledOff { sleeper.thread.interrupt() }
+        return (calledOff.isEmpty, state.isStopped && state.sleepers.isEmpty)
       }
       if isOver { return }
       if isIdle { alarm.sleep() } else { alarm.sleep(until: HostClock.monotonic() + Self.repeatInterval) }

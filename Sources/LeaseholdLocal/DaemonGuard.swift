@@ -18,32 +18,18 @@ struct DaemonGuard: Sendable {
 
   /// Finds the guard, or makes it.
   init(key: Int32) throws(LocalServiceError) {
-    set = try Self.openOrMake(key)
+    set = try explaining(Self.openOrMake(IPCKey(rawValue: key))) { Self.explain(key, $0) }
     self.key = key
-    let status: SemaphoreSet.Status
-    do {
-      status = try set.status()
-    } catch {
-      throw Self.explain(key, error)
-    }
+    let status = try explaining(set.status()) { Self.explain(key, $0) }
     guard status.count == Self.semaphoreCount else {
       throw .foreignControlSet(key: key, id: set.id, semaphoreCount: status.count)
     }
     try OwnObject.guard.check(status.permissions, key: key)
   }
 
-  private static func openOrMake(_ key: Int32) throws(LocalServiceError) -> SemaphoreSet {
-    do {
-      return try SemaphoreSet.open(key: IPCKey(rawValue: key), mode: .ownerReadWrite)
-    } catch .noSuchFileOrDirectory {
-    } catch {
-      throw explain(key, error)
-    }
-    do {
-      return try SemaphoreSet.openOrCreate(key: IPCKey(rawValue: key), count: semaphoreCount, mode: .ownerReadWrite)
-    } catch {
-      throw explain(key, error)
-    }
+  private static func openOrMake(_ key: IPCKey) throws(Errno) -> SemaphoreSet {
+    if let found = try ifThere(SemaphoreSet.open(key: key, mode: .ownerReadWrite)) { return found }
+    return try .openOrCreate(key: key, count: semaphoreCount, mode: .ownerReadWrite)
   }
 
   private static func explain(_ key: Int32, _ errno: Errno) -> LocalServiceError {
@@ -104,27 +90,8 @@ struct DaemonGuard: Sendable {
       return try set.lastProcessID(of: 0) == HostFacts.pid ? .this : .unknown
     } catch {
       // Whatever else the kernel says is no sign of another daemon.
-      return error == .invalidArgument || error == .identifierRemoved ? .nobody : .this
+      return error.saysGone ? .nobody : .this
     }
-  }
-
-  /// Takes the guard again, made anew where it is gone.
-  static func retake(key: Int32) -> Retaking {
-    do {
-      let fresh = try DaemonGuard(key: key)
-      if let pid = try fresh.tryTake() { return .taken(by: pid) }
-      return .done(fresh)
-    } catch {
-      return .failed(error)
-    }
-  }
-
-  /// The outcome of taking it again.
-  enum Retaking {
-    case done(DaemonGuard)
-    /// Another daemon was faster.
-    case taken(by: Int32)
-    case failed(LocalServiceError)
   }
 
   // MARK: Noticing a removal
@@ -150,7 +117,7 @@ struct DaemonGuard: Sendable {
       do throws(Errno) {
         return try set.operate([.add(1, to: Self.bell)], timeout: .zero)
       } catch {
-        if error == .identifierRemoved || error == .invalidArgument || error == .outOfRange { return }
+        if error.saysGone || error == .outOfRange { return }
         HostClock.sleep(nanoseconds: 1_000_000)
       }
     }

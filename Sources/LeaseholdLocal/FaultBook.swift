@@ -14,19 +14,14 @@ final class FaultBook: Sendable {
   /// Notes that a part fails, or with `nil` that it works.
   func note(_ part: ServiceFault.Part, _ reason: String?) {
     let notice = book.withLock { faults -> FaultNotice? in
-      let known = faults.firstIndex { $0.part == part }
-      switch (known, reason) {
-      case (nil, nil): return nil
-      case (let place?, nil):
-        faults.remove(at: place)
-        return .ended(part)
-      case (let place?, let reason?):
-        faults[place].reason = reason
-        return nil
-      case (nil, let reason?):
+      let place = faults.firstIndex { $0.part == part }
+      guard let reason else { return place.map { .ended(faults.remove(at: $0).part) } }
+      guard let place else {
         faults.append(ServiceFault(part, reason))
         return .began(ServiceFault(part, reason))
       }
+      faults[place].reason = reason
+      return nil
     }
     if let notice { report?(notice) }
   }

@@ -1,5 +1,6 @@
 import Glibc
 import Leasehold
+import LeaseholdHost
 public import SystemPackage
 
 /// Why the high-water mark of fences cannot be read or kept.
@@ -67,10 +68,9 @@ struct FenceFile: Sendable {
     }
     defer { close(file) }
     try check(file)
-    var bytes = [UInt8](repeating: 0, count: 64)
-    let count = bytes.withUnsafeMutableBytes { Glibc.read(file, $0.baseAddress, $0.count) }
-    guard count >= 0 else { throw failure("read \(path)") }
-    let text = String(decoding: bytes.prefix(count).prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+    let (bytes, problem) = HostFile.read(file, bytesMax: 64)
+    guard problem == 0 else { throw failure("read \(path)", problem) }
+    let text = String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
     guard let mark = UInt64(text), mark <= Self.largest else {
       throw .outOfRange(path: path, found: String(text.prefix(32).map { $0.isASCII && !$0.isNewline ? $0 : "?" }))
     }

@@ -12,7 +12,9 @@ extension KernelSemaphores {
   ) throws(BindFailure) -> BoundSet {
     let key: IPCKey
     switch request.place {
-    case .id(let id): return try describe(SemaphoreSet(id: id), request, access)
+    case .id(let id):
+      guard let found = try describe(SemaphoreSet(id: id), request, access) else { throw .noSet(errno: "EINVAL") }
+      return found
     case .key(let number): key = IPCKey(rawValue: number)
     case .path(let path, let project):
       key = try pathRoots.key(
@@ -32,33 +34,18 @@ extension KernelSemaphores {
   private func open(
     _ key: IPCKey, _ request: NativeRequest, _ access: IPCAccess?
   ) throws(BindFailure) -> BoundSet? {
-    let set: SemaphoreSet
-    do {
-      set = try SemaphoreSet.open(key: key, mode: request.dialect.wantsAccess ? .ownerReadWrite : [])
-    } catch .noSuchFileOrDirectory {
-      return nil
-    } catch {
-      throw .kernel(failure(error))
-    }
-    do {
-      return try describe(set, request, access)
-    } catch .noSet {
-      return nil
-    }
+    let mode: IPCMode = request.dialect.wantsAccess ? .ownerReadWrite : []
+    let set = try explaining(ifThere(SemaphoreSet.open(key: key, mode: mode))) { BindFailure.kernel(failure($0)) }
+    guard let set else { return nil }
+    return try describe(set, request, access)
   }
 
-  /// Looks at a set and refuses one of the wrong size, and one that is not for the caller.
+  /// Looks at a set and refuses one of the wrong size, and one that is not for the caller; `nil` where it is gone.
   private func describe(
     _ set: SemaphoreSet, _ request: NativeRequest, _ access: IPCAccess?, wasMade: Bool = false
-  ) throws(BindFailure) -> BoundSet {
-    let status: SemaphoreSet.Status
-    do {
-      status = try set.anyStatus()
-    } catch .invalidArgument, .identifierRemoved {
-      throw .noSet(errno: "EINVAL")
-    } catch {
-      throw .kernel(failure(error))
-    }
+  ) throws(BindFailure) -> BoundSet? {
+    let status = try explaining(ifThere(set.anyStatus())) { BindFailure.kernel(failure($0)) }
+    guard let status else { return nil }
     if status.permissions.key.rawValue == controlKey { throw .ownSet }
     if let access { try check(status, request, access) }
     if request.dialect.hasFixedSize, status.count != request.count { throw .otherSize(found: status.count) }
@@ -91,12 +78,10 @@ extension KernelSemaphores {
   /// so.
   private func hasLedger(_ set: SemaphoreSet, _ status: SemaphoreSet.Status) -> Bool {
     let trailer = status.count - CounterDialect.trailerSemaphores
-    guard status.permissions.creator == HostFacts.uid, trailer >= 2, trailer % 2 == 0,
-      let signature = try? set.value(of: trailer), signature == NamedDialect.signature,
-      let version = try? set.value(of: trailer + 1),
-      version == CounterDialect.layoutVersion
-    else { return false }
-    return (try? set.value(of: trailer + 2)) == instance
+    guard status.permissions.creator == HostFacts.uid, trailer >= 2, trailer % 2 == 0 else { return false }
+    return self.trailer(CounterDialect.layoutVersion).enumerated().allSatisfy { place, value in
+      (try? set.value(of: trailer + place)) == value
+    }
   }
 
   // MARK: Making
@@ -109,30 +94,21 @@ extension KernelSemaphores {
       set =
         switch request.dialect {
         case .path: try makeCounters(key, request, mode)
-        case .sysv: try makeSemaphores(key, request, mode)
+        case .sysv: try makeSet(key, request.values, mode, from: Self.unfinished)
         case .php, .apache: try SemaphoreSet.create(key: key, count: request.count, mode: mode)
         }
     } catch .fileExists {
       return nil
     } catch {
-      throw .kernel(failure(error, creating: request.count))
+      throw .kernel(failure(error, making: request.count))
+    }
+    func handOver() throws(Errno) {
+      if request.values.isEmpty { try set.markAsFinished() }
+      try self.handOver(set, to: request.peer)
     }
     // A native program may find it and remove it before it is looked at: symfony/lock releases that way.
-    do throws(Errno) {
-      try orRemove(set) { () throws(Errno) in
-        if request.values.isEmpty { try set.markAsFinished() }
-        try handOver(set, to: request.peer)
-      }
-    } catch .invalidArgument, .identifierRemoved {
-      return nil
-    } catch {
-      throw .kernel(failure(error))
-    }
-    do {
-      return try describe(set, request, nil, wasMade: true)
-    } catch .noSet {
-      return nil
-    }
+    let isThere = try explaining(ifThere(set.orRemove(handOver))) { BindFailure.kernel(failure($0)) } != nil
+    return isThere ? try describe(set, request, nil, wasMade: true) : nil
   }
 
   /// A set for IPC::Semaphore::Concurrency, with room for a ledger.
@@ -142,53 +118,22 @@ extension KernelSemaphores {
   private func makeCounters(
     _ key: IPCKey, _ request: NativeRequest, _ mode: IPCMode
   ) throws(Errno) -> SemaphoreSet {
-    let set: SemaphoreSet
     do {
-      set = try SemaphoreSet.create(key: key, count: Self.countWithLedger(request), mode: .ownerReadWrite)
+      return try makeSet(key, valuesWithLedger(request), mode)
     } catch .invalidArgument {
       // More than SEMMSL with the ledger; without it as large as a native program's may be.
-      let plain = try SemaphoreSet.create(key: key, count: request.count, mode: .ownerReadWrite)
-      try orRemove(plain) { () throws(Errno) in try finish(plain, request.values, mode) }
-      return plain
+      return try makeSet(key, request.values, mode)
     }
-    try orRemove(set) { () throws(Errno) in try finishCounters(set, request, mode) }
-    return set
   }
 
-  /// A set for any program: while it has no values yet its mode says so.
-  private func makeSemaphores(
-    _ key: IPCKey, _ request: NativeRequest, _ mode: IPCMode
-  ) throws(Errno) -> SemaphoreSet {
-    let set = try SemaphoreSet.create(key: key, count: request.count, mode: Self.unfinished)
-    try orRemove(set) { () throws(Errno) in try finish(set, request.values, mode, from: Self.unfinished) }
-    return set
-  }
-
-  /// The mode of a `sysv:` set that is being made.
+  /// The mode of a `sysv:` set that is being made, and has no values yet.
   ///
   /// Its user may use it, and waits for the values; the bit that the kernel does not look at is one that no program
   /// sets.
   static let unfinished = IPCMode(rawValue: 0o610)
 
-  private static func countWithLedger(_ request: NativeRequest) -> Int {
-    2 * request.count + CounterDialect.trailerSemaphores
-  }
-
-  private func finishCounters(
-    _ set: SemaphoreSet, _ request: NativeRequest, _ mode: IPCMode
-  ) throws(Errno) {
-    let ledgers = [UInt16](repeating: 0, count: request.count)
-    let trailer = [NamedDialect.signature, CounterDialect.layoutVersion, instance]
-    try finish(set, request.values + ledgers + trailer, mode)
-  }
-
-  /// Gives a new set its values; a semop that changes nothing marks it as finished, and only then others are let in.
-  private func finish(
-    _ set: SemaphoreSet, _ values: [UInt16], _ mode: IPCMode, from unfinished: IPCMode = .ownerReadWrite
-  ) throws(Errno) {
-    try set.setValues(values)
-    try set.markAsFinished()
-    if mode != unfinished { try set.setMode(mode) }
+  private func valuesWithLedger(_ request: NativeRequest) -> [UInt16] {
+    request.values + [UInt16](repeating: 0, count: request.count) + trailer(CounterDialect.layoutVersion)
   }
 
   /// Finishes a set that a daemon made and did not live to give its values: of that size or mode, no program ever used
@@ -199,19 +144,15 @@ extension KernelSemaphores {
     guard !request.values.isEmpty, request.values.count == request.count, status.operatedAtSeconds == nil,
       status.permissions.creator == HostFacts.uid
     else { return false }
-    let mode = IPCMode(rawValue: request.permissions)
-    let isFinished: Void?
-    if request.dialect == .path {
-      guard status.count == Self.countWithLedger(request), status.permissions.mode == .ownerReadWrite,
-        let values = try? set.values(), values.allSatisfy({ $0 == 0 })
-      else { return false }
-      isFinished = try? finishCounters(set, request, mode)
-    } else {
-      guard status.permissions.mode == Self.unfinished else { return false }
-      let values = [UInt16](repeating: request.values[0], count: status.count)
-      isFinished = try? finish(set, values, mode, from: Self.unfinished)
-    }
-    return isFinished != nil && (try? handOver(set, to: request.peer)) != nil
+    let isPath = request.dialect == .path
+    let values =
+      isPath ? valuesWithLedger(request) : [UInt16](repeating: request.values[0], count: status.count)
+    let unfinished = isPath ? .ownerReadWrite : Self.unfinished
+    guard status.count == values.count, status.permissions.mode == unfinished,
+      !isPath || (try? set.values())?.allSatisfy({ $0 == 0 }) ?? false,
+      (try? finish(set, values, IPCMode(rawValue: request.permissions), from: unfinished)) != nil
+    else { return false }
+    return (try? handOver(set, to: request.peer)) != nil
   }
 
   /// A set that is made for a caller on the Unix socket becomes its user's, as if it had made it; the creator keeps its
@@ -219,11 +160,6 @@ extension KernelSemaphores {
   private func handOver(_ set: SemaphoreSet, to peer: Peer) throws(Errno) {
     guard case .local(_, let uid, let gid) = peer, uid != HostFacts.uid else { return }
     try set.setPermissions(try set.status().permissions.with(owner: uid, group: gid))
-  }
-
-  private func failure(_ error: Errno, creating count: Int) -> KernelFailure {
-    guard error == .invalidArgument, let limits = try? SemaphoreLimits.current() else { return failure(error) }
-    return KernelFailure(error.known, limit: KernelLimit(.semaphoresPerSet, limits.semaphoresPerSet))
   }
 
   // MARK: Looking and removing
@@ -242,10 +178,8 @@ extension KernelSemaphores {
 
   /// All values of a set.
   func read(_ set: Int32) -> SetReading {
-    do {
-      return .values(try SemaphoreSet(id: set).values())
-    } catch .invalidArgument, .identifierRemoved {
-      return .gone
+    do throws(Errno) {
+      return try ifThere(SemaphoreSet(id: set).values()).map(SetReading.values) ?? .gone
     } catch {
       return .unreadable
     }
@@ -266,16 +200,7 @@ extension KernelSemaphores {
   var process: Int32 { HostFacts.pid }
 
   /// Removes a set.
-  func remove(_ set: Int32) -> KernelOutcome {
-    do {
-      try SemaphoreSet(id: set).remove()
-      return .done
-    } catch .invalidArgument, .identifierRemoved {
-      return .removed
-    } catch {
-      return .failed(failure(error))
-    }
-  }
+  func remove(_ set: Int32) -> KernelOutcome { outcome(of: try SemaphoreSet(id: set).remove()) }
 }
 
 extension NativeRequest.Dialect {

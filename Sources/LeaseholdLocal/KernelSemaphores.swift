@@ -29,8 +29,12 @@ final class KernelSemaphores: SemaphoreKernel {
   }
 
   func write(_ value: Int, to semaphore: Int, of set: Int32) -> KernelOutcome {
-    do {
-      try SemaphoreSet(id: set).setValue(UInt16(clamping: value), of: semaphore)
+    outcome(of: try SemaphoreSet(id: set).setValue(UInt16(clamping: value), of: semaphore))
+  }
+
+  func outcome(of call: @autoclosure () throws(Errno) -> Void) -> KernelOutcome {
+    do throws(Errno) {
+      try call()
       return .done
     } catch {
       return outcome(error)
@@ -64,17 +68,13 @@ final class KernelSemaphores: SemaphoreKernel {
 
   // MARK: Banks
 
-  /// Made for this user alone, so that no other uses it before it is whole; a semop that changes nothing marks it as
-  /// finished (its time of last operation is no longer 0), and only then others are let in.
   func makeBank() throws(KernelFailure) -> BankID {
+    let values = [UInt16](repeating: 0, count: NamedDialect.trailer)
     for _ in 0..<Self.bankNumbers {
       let key = bankKey(nextBank)
       nextBank = (nextBank + 1) % Self.bankNumbers
       do {
-        let set = try SemaphoreSet.create(
-          key: key, count: NamedDialect.semaphoresPerBank, mode: .ownerReadWrite)
-        try orRemove(set) { () throws(Errno) in try finish(set) }
-        return BankID(set: set.id, key: key.rawValue)
+        return BankID(set: try makeSet(key, values + trailer(), mode).id, key: key.rawValue)
       } catch .fileExists {
         continue
       } catch {
@@ -84,24 +84,28 @@ final class KernelSemaphores: SemaphoreKernel {
     throw KernelFailure(.exists)
   }
 
-  private func finish(_ set: SemaphoreSet) throws(Errno) {
-    var values = [UInt16](repeating: 0, count: NamedDialect.semaphoresPerBank)
-    values[NamedDialect.trailer] = NamedDialect.signature
-    values[NamedDialect.trailer + 1] = NamedDialect.layoutVersion
-    values[NamedDialect.trailer + 2] = instance
-    try set.setValues(values)
-    try set.markAsFinished()
-    if mode != .ownerReadWrite { try set.setMode(mode) }
+  /// Makes a set that no other user uses before it is whole, and what no program finds half made.
+  func makeSet(
+    _ key: IPCKey, _ values: [UInt16], _ mode: IPCMode, from unfinished: IPCMode = .ownerReadWrite
+  ) throws(Errno) -> SemaphoreSet {
+    let set = try SemaphoreSet.create(key: key, count: values.count, mode: unfinished)
+    try set.orRemove { () throws(Errno) in try finish(set, values, mode, from: unfinished) }
+    return set
   }
 
-  /// Does something to a set that was just made; a set that cannot be finished must not stay.
-  func orRemove(_ set: SemaphoreSet, _ body: () throws(Errno) -> Void) throws(Errno) {
-    do {
-      try body()
-    } catch {
-      try? set.remove()
-      throw error
-    }
+  /// Gives a new set its values; a semop that changes nothing marks it as finished (its time of last operation is no
+  /// longer 0), and only then others are let in.
+  func finish(
+    _ set: SemaphoreSet, _ values: [UInt16], _ mode: IPCMode, from unfinished: IPCMode
+  ) throws(Errno) {
+    try set.setValues(values)
+    try set.markAsFinished()
+    if mode != unfinished { try set.setMode(mode) }
+  }
+
+  /// The values at the end of a bank, and of a set with ledgers, that say whose it is.
+  func trailer(_ layoutVersion: UInt16 = NamedDialect.layoutVersion) -> [UInt16] {
+    [NamedDialect.signature, layoutVersion, instance]
   }
 
   /// The half of the control key that the bank's key does not tell, less the bit that no semaphore can hold.
@@ -112,17 +116,8 @@ final class KernelSemaphores: SemaphoreKernel {
     return IPCKey(rawValue: Int32(bitPattern: high | UInt32(UInt16(truncatingIfNeeded: controlKey))))
   }
 
-  func failure(_ error: Errno) -> KernelFailure {
-    if error == .invalidArgument, let perSetMax = try? SemaphoreLimits.current().semaphoresPerSet,
-      perSetMax < NamedDialect.semaphoresPerBank
-    {
-      return KernelFailure(error.known, limit: KernelLimit(.semaphoresPerSet, perSetMax))
-    }
-    guard error == .noSpace, let limits = try? SemaphoreLimits.current(), let usage = try? SemaphoreUsage.current()
-    else { return KernelFailure(error.known) }
-    return usage.sets >= limits.sets
-      ? KernelFailure(error.known, limit: KernelLimit(.sets, limits.sets))
-      : KernelFailure(error.known, limit: KernelLimit(.semaphores, limits.semaphores))
+  func failure(_ error: Errno, making count: Int = NamedDialect.semaphoresPerBank) -> KernelFailure {
+    KernelFailure(error.known, limit: KernelLimit(error, semaphores: count))
   }
 
   func bankValues(_ set: Int32) -> [UInt16]? {
@@ -131,7 +126,7 @@ final class KernelSemaphores: SemaphoreKernel {
         return try readBank(SemaphoreSet(id: set))
       } catch {
         // Only a set that is gone has no values; ``requireReadable(_:)`` saw that this one can be read.
-        if error == .invalidArgument || error == .identifierRemoved { return nil }
+        if error.saysGone { return nil }
       }
     }
     return nil
@@ -139,22 +134,11 @@ final class KernelSemaphores: SemaphoreKernel {
 
   /// Refuses a start at which a bank of this instance cannot be read: its leases would be taken for lost.
   static func requireReadable(_ controlKey: Int32) throws(LocalServiceError) {
-    let entries: [IPCInventory.SemaphoreSetEntry]
-    do {
-      entries = try IPCInventory.semaphoreSets()
-    } catch {
-      throw .unreadableSet(id: nil, errno: error)
-    }
+    let entries = try explaining(IPCInventory.semaphoreSets()) { LocalServiceError.unreadableSet(id: nil, errno: $0) }
     let kernel = KernelSemaphores(controlKey: controlKey, mode: .ownerReadWrite)
-    for entry in entries where entry.status.count == NamedDialect.semaphoresPerBank && entry.status.permissions.isOurs {
-      let key = UInt32(bitPattern: entry.status.permissions.key.rawValue)
-      guard UInt16(truncatingIfNeeded: key) == UInt16(truncatingIfNeeded: controlKey) else { continue }
-      do {
-        _ = try kernel.readBank(entry.set)
-      } catch .invalidArgument, .identifierRemoved {
-        continue
-      } catch {
-        throw .unreadableSet(id: entry.id, errno: error)
+    for entry in entries where kernel.mayBeBank(entry.status) {
+      _ = try explaining(ifThere(kernel.readBank(entry.set))) {
+        LocalServiceError.unreadableSet(id: entry.id, errno: $0)
       }
     }
   }
@@ -164,10 +148,8 @@ final class KernelSemaphores: SemaphoreKernel {
     let status = try set.status()
     guard status.count == NamedDialect.semaphoresPerBank, status.permissions.isOurs else { return nil }
     let values = try set.values()
-    guard values.count == NamedDialect.semaphoresPerBank, values[NamedDialect.trailer] == NamedDialect.signature,
-      values[NamedDialect.trailer + 1] == NamedDialect.layoutVersion, values[NamedDialect.trailer + 2] == instance
-    else { return nil }
-    return values
+    return values.count == NamedDialect.semaphoresPerBank && values[NamedDialect.trailer...].elementsEqual(trailer())
+      ? values : nil
   }
 
   func banks() -> [BankID] {
@@ -176,14 +158,14 @@ final class KernelSemaphores: SemaphoreKernel {
   }
 
   private func isBank(_ entry: IPCInventory.SemaphoreSetEntry) -> Bool {
-    let status = entry.status
-    let key = UInt32(bitPattern: status.permissions.key.rawValue)
-    guard status.count == NamedDialect.semaphoresPerBank, status.permissions.isOurs,
-      UInt16(truncatingIfNeeded: key) == UInt16(truncatingIfNeeded: controlKey)
-    else { return false }
-    // A daemon died while it made the set: no program ever saw it.
-    if status.operatedAtSeconds == nil { return true }
-    return bankValues(entry.set.id) != nil
+    // Without an operation: a daemon died while it made the set, and no program ever saw it.
+    mayBeBank(entry.status) && (entry.status.operatedAtSeconds == nil || bankValues(entry.set.id) != nil)
+  }
+
+  /// True for a set with the size, the owner and the key of this instance's banks.
+  private func mayBeBank(_ status: SemaphoreSet.Status) -> Bool {
+    status.count == NamedDialect.semaphoresPerBank && status.permissions.isOurs
+      && UInt16(truncatingIfNeeded: status.permissions.key.rawValue) == UInt16(truncatingIfNeeded: controlKey)
   }
 
   func removeBank(_ set: Int32) { try? SemaphoreSet(id: set).remove() }
@@ -208,12 +190,14 @@ extension SemaphoreSet {
     try operate(
       isAtMost ? [.subtract(1, from: 0), .add(1, to: 0)] : [.add(1, to: 0), .subtract(1, from: 0)], timeout: .zero)
   }
-}
 
-extension Errno {
-  /// The C name, for example `ENOSPC`.
-  var label: String { name ?? "errno \(rawValue)" }
-
-  /// The same as the domain knows it.
-  var known: KernelErrno { KernelErrno(rawValue, label) }
+  /// Does something to a set that was just made; a set that cannot be finished must not stay.
+  func orRemove<Result>(_ body: () throws(Errno) -> Result) throws(Errno) -> Result {
+    do {
+      return try body()
+    } catch {
+      try? remove()
+      throw error
+    }
+  }
 }

@@ -8,14 +8,8 @@ extension LedgerSegment {
   /// The caller must be the only daemon.
   static func open(key: IPCKey, capacity: Int) throws(LocalServiceError) -> LedgerSegment {
     guard !HostFacts.segmentsDieWithTheirUsers() else { throw .segmentsAreDestroyed }
-    let segment: SharedMemorySegment
-    do {
-      segment = try SharedMemorySegment.open(key: key)
-    } catch .noSuchFileOrDirectory {
-      return try create(key: key, capacity: capacity)
-    } catch {
-      throw OwnObject.ledger.notPermitted(key, error)
-    }
+    let segment = try explaining(ifThere(SharedMemorySegment.open(key: key))) { OwnObject.ledger.notPermitted(key, $0) }
+    guard let segment else { return try create(key: key, capacity: capacity) }
     try OwnObject.ledger.check(segment, key: key)
     let found = try adopt(segment, key: key)
     guard found.capacity != capacity, found.isEmpty else { return found }
@@ -23,27 +17,17 @@ extension LedgerSegment {
   }
 
   private static func create(key: IPCKey, capacity: Int) throws(LocalServiceError) -> LedgerSegment {
-    do {
-      let ledger = LedgerSegment(
-        Mapping(try make(key, bytes(capacity: capacity))), key: key, capacity: capacity, isFresh: true)
-      ledger.initialize()
-      return ledger
-    } catch {
-      let bytes = bytes(capacity: capacity)
-      throw .making("make the ledger (\(bytes) bytes)", StartLimit(bytes: bytes, error), error)
+    let bytes = bytes(capacity: capacity)
+    let mapping = try explaining(make(key, bytes)) {
+      LocalServiceError.making("make the ledger (\(bytes) bytes)", StartLimit(bytes: bytes, $0), $0)
     }
+    let ledger = LedgerSegment(Mapping(mapping), key: key, capacity: capacity, isFresh: true)
+    ledger.mendHeader()
+    return ledger
   }
 
-  /// A segment without the magic was never used.
-  private func initialize() { mendHeader() }
-
   private static func adopt(_ segment: SharedMemorySegment, key: IPCKey) throws(LocalServiceError) -> LedgerSegment {
-    let mapping: Mapping
-    do {
-      mapping = Mapping(try segment.attach())
-    } catch {
-      throw OwnObject.ledger.notPermitted(key, error)
-    }
+    let mapping = Mapping(try explaining(segment.attach()) { OwnObject.ledger.notPermitted(key, $0) })
     let byteCount = mapping.mapping.byteCount
     guard byteCount >= bytes(capacity: 1) else { throw .notALedger(key: key.rawValue, id: segment.id) }
     let room = (byteCount - headerBytes) / cellBytes
@@ -52,8 +36,8 @@ extension LedgerSegment {
     switch ledger.headerWord(0) {
     case magic: break
     case 0 where (0..<512).allSatisfy({ ledger.headerWord($0) == 0 || (1...2).contains($0) }):
-      // A daemon died while it made the segment.
-      ledger.initialize()
+      // A daemon died while it made the segment: without the magic it was never used.
+      ledger.mendHeader()
     default: throw .notALedger(key: key.rawValue, id: segment.id)
     }
     guard ledger.headerWord(1) == layout else {
@@ -68,10 +52,8 @@ extension LedgerSegment {
       (try? OwnObject.ledger.check(segment, key: IPCKey(rawValue: key))) != nil,
       let mapping = try? segment.attach(.readOnly), mapping.byteCount >= headerBytes
     else { return "" }
-    let area = UnsafeRawBufferPointer(
-      start: mapping.baseAddress + descriptionWord * 8, count: descriptionBytes)
-    let text = String(decoding: area.prefix { $0 != 0 }.map { $0 < 0x20 || $0 == 0x7f ? 0x3f : $0 }, as: UTF8.self)
-    return text
+    let area = mapping.bytes[descriptionWord * 8..<descriptionWord * 8 + descriptionBytes]
+    return String(decoding: area.prefix { $0 != 0 }.map { $0 < 0x20 || $0 == 0x7f ? 0x3f : $0 }, as: UTF8.self)
   }
 
   /// True when no lease and no lock is in it.
@@ -84,10 +66,8 @@ extension LedgerSegment {
   /// Makes an empty ledger of another size in place of an empty one; fences go on from where they were.
   private static func replace(_ old: LedgerSegment, capacity: Int) throws(LocalServiceError) -> LedgerSegment {
     let lastFence = old.header(.lastFence).within(0...UInt64(Limits.foundFence)) ?? 0
-    do {
-      try old.mapping.mapping.segment.remove()
-    } catch {
-      throw .kernel(what: "replace the empty ledger by one of another size", errno: error)
+    try explaining(old.mapping.mapping.segment.remove()) {
+      LocalServiceError.kernel(what: "replace the empty ledger by one of another size", errno: $0)
     }
     let ledger = try create(key: old.key, capacity: capacity)
     ledger.setHeader(.lastFence, lastFence)

@@ -28,7 +28,7 @@ final class LedgerSegment: LedgerStorage {
   private(set) var mapping: Mapping
   let key: IPCKey
   let capacity: Int
-  private var populated: Int
+  private var populated = 0
   /// True when it was made here and has no record yet.
   private var isFresh: Bool
   private var base: UnsafeMutableRawPointer
@@ -41,14 +41,15 @@ final class LedgerSegment: LedgerStorage {
   final class Mapping {
     let mapping: SharedMemoryMapping
     init(_ mapping: consuming SharedMemoryMapping) { self.mapping = mapping }
+
+    /// Finds memory for a range now; kernels before 5.14 cannot, and there a want of it shows at the first touch.
+    func populate(_ range: Range<Int>) throws(Errno) {
+      do { try mapping.populate(range) } catch { if error != .invalidArgument { throw error } }
+    }
   }
 
   init(_ mapping: Mapping, key: IPCKey, capacity: Int, isFresh: Bool) {
-    self.mapping = mapping
-    self.key = key
-    self.capacity = capacity
-    self.isFresh = isFresh
-    populated = 0
+    (self.mapping, self.key, self.capacity, self.isFresh) = (mapping, key, capacity, isFresh)
     base = mapping.mapping.baseAddress
   }
 
@@ -61,12 +62,7 @@ final class LedgerSegment: LedgerStorage {
     guard count > 0, needed > populated else { return }
     isFresh = false
     let end = min((needed / Self.step + 1) * Self.step, Self.bytes(capacity: capacity))
-    do {
-      try mapping.mapping.populate(populated..<end)
-    } catch {
-      // Kernels before 5.14 cannot; there a want of memory shows at the first touch.
-      guard error == .invalidArgument else { throw KernelFailure(error.known) }
-    }
+    try explaining(mapping.populate(populated..<end)) { KernelFailure($0.known) }
     populated = end
   }
 
@@ -98,11 +94,7 @@ final class LedgerSegment: LedgerStorage {
     // To look would give each page its memory.
     if isFresh { return nil }
     let range = Self.bytes(capacity: cells.lowerBound)..<Self.bytes(capacity: cells.upperBound)
-    do {
-      try mapping.mapping.populate(range)
-    } catch {
-      guard error == .invalidArgument else { return nil }
-    }
+    guard (try? mapping.populate(range)) != nil else { return nil }
     return cells.last { commitWord(at: $0) != .free }
   }
 
@@ -160,11 +152,7 @@ final class LedgerSegment: LedgerStorage {
   /// works on it.
   func move(to other: Mapping) throws(Errno) {
     let used = Self.bytes(capacity: min(Int(clamping: words[HeaderWord.highWater.rawValue]), capacity))
-    do {
-      try other.mapping.populate(0..<used)
-    } catch {
-      guard error == .invalidArgument else { throw error }
-    }
+    try other.populate(0..<used)
     let records = used - Self.headerBytes
     (other.mapping.baseAddress + Self.headerBytes).copyMemory(from: base + Self.headerBytes, byteCount: records)
     mapping = other

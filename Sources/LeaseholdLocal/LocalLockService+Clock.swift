@@ -1,4 +1,4 @@
-import Leasehold
+public import Leasehold
 import LeaseholdHost
 import Synchronization
 
@@ -91,14 +91,27 @@ extension LocalLockService {
   }
 
   /// A thread that waited in the kernel has something to say.
-  func pumpReported(_ report: PumpReport) {
+  func pumpReported(_ wait: KernelWait, _ outcome: PumpPool.Outcome) {
     let moment = moment(HostClock.now())
     change { ledger in
-      switch report.outcome {
-      case .granted: ledger.kernelGranted(report.wait, at: moment)
-      case .removed, .failed:
-        ledger.kernelWaitEnded(report.wait, removed: report.outcome == .removed, at: moment)
+      switch outcome {
+      case .granted: ledger.kernelGranted(wait, at: moment)
+      case .removed, .failed: ledger.kernelWaitEnded(wait, removed: outcome == .removed, at: moment)
       }
     }
+  }
+
+  /// Returns true when the ledger can be had, and the clock's thread has turned within `span`.
+  ///
+  /// It turns once a second at least. A thread that keeps the ledger's mutex for ever keeps this call for ever, too: a
+  /// watchdog must not wait for it on a thread that others need.
+  public func isAlive(within span: TimeSpan) -> Bool {
+    core.withLock { _ in }
+    return sinceClockTurned <= span
+  }
+
+  /// The time since the clock's thread turned.
+  public var sinceClockTurned: TimeSpan {
+    TimeSpan(nanoseconds: max(0, HostClock.monotonic() - clockTurn.load(ordering: .relaxed)))
   }
 }

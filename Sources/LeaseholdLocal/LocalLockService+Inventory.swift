@@ -39,7 +39,6 @@ extension LocalLockService {
         )
       }
       var semaphores: [SemaphoreInfo] = []
-      semaphores.reserveCapacity(values.count)
       for (number, value) in values.enumerated() {
         semaphores.append(try look(at: number, of: set, value: value, leases: refs[number] ?? []))
       }
@@ -61,13 +60,10 @@ extension LocalLockService {
     try check(info, caller, .read)
     guard number < info.status.count else { throw .noSuchSemaphore(number, info, address) }
     let refs = core.withLock { $0.ledger.refs(on: number..<number + 1, of: set.id) }
-    do {
-      let semaphore = try look(
-        at: number, of: set, value: try set.value(of: number), leases: Array(refs.prefix(LockSnapshot.listed)))
-      return (info, semaphore)
-    } catch {
-      throw explain(error, address, "read")
-    }
+    let semaphore = try explaining(
+      look(at: number, of: set, value: set.value(of: number), leases: Array(refs.prefix(LockSnapshot.listed)))
+    ) { explain($0, address, "read") }
+    return (info, semaphore)
   }
 
   private func look(
@@ -81,12 +77,8 @@ extension LocalLockService {
 
   /// The set of a name, as the kernel describes it.
   func find(_ address: IPCAddress) throws(LeaseholdError) -> (set: SemaphoreSet, info: SemaphoreSetInfo) {
-    do {
-      let set = try SemaphoreSet.named(address)
-      return (set, describe(set, try set.status()))
-    } catch {
-      throw explain(error, address, "read")
-    }
+    let set = try explaining(SemaphoreSet.named(address)) { explain($0, address, "read") }
+    return (set, describe(set, try explaining(set.status()) { explain($0, address, "read") }))
   }
 
   /// Gives a known caller no more than the kernel would give.

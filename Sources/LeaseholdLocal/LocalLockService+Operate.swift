@@ -4,6 +4,40 @@ import Synchronization
 import SysV
 import SystemPackage
 
+/// A list of operations on a set that was found.
+struct RawOperation: Sendable {
+  let request: OperationRequest
+  let set: SemaphoreSet
+  let info: SemaphoreSetInfo
+
+  /// The set as the ledger knows it.
+  var bank: BankID { BankID(set: info.id, key: info.key) }
+
+  /// Does the list if it can be done at once; this thread must not wait, so no operation may.
+  ///
+  /// - Returns: `nil` when it is done.
+  func attempt() -> Errno? {
+    let list = request.steps.map {
+      SemaphoreOperation(semaphore: $0.semaphore, delta: $0.delta, flags: $0.flags.union(.nowait))
+    }
+    do throws(Errno) {
+      try set.operate(list)
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  func result(waited: TimeSpan) -> OperationResult {
+    OperationResult(key: info.key, id: info.id, count: request.steps.count, waited: waited)
+  }
+
+  /// Puts operations that were done on a lease.
+  func lease(waited: TimeSpan, in ledger: Ledger, at moment: Moment) throws(LeaseholdError) -> LeaseSnapshot {
+    try ledger.lease(request, on: bank, count: info.status.count, waited: waited, at: moment)
+  }
+}
+
 extension LocalLockService {
   /// Does a list of operations as one step, now or as soon as the kernel can.
   ///
@@ -11,22 +45,21 @@ extension LocalLockService {
   public func operate(
     _ request: OperationRequest, client: (any OperationClient)?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> OperationOutcome {
-    let (set, info) = try findForeign(request.address, readable: false)
-    try check(info, request.caller, request.steps.contains { $0.delta != 0 } ? .alter : .read)
+    let access: IPCAccess = request.steps.contains { $0.delta != 0 } ? .alter : .read
+    let (set, info) = try findForeign(request.address, for: request.caller, access)
+    let operation = RawOperation(request: request, set: set, info: info)
     let undone = Set(request.steps.filter(\.undoes).map(\.semaphore)).count
     guard undone <= Limits.adjustments else { throw .tooManyUndone(undone, request.address) }
-    let operations = request.steps
-    try prepare(request, info, at: now)
-    guard let client, request.wait > .zero else {
-      switch try attempt(operations, on: set, request, info, at: now) {
-      case .success(let outcome): return outcome
-      case .failure(let error): throw explain(error, request, info, at: now)
-      }
+    try prepare(operation, at: now)
+    let refusal: Errno
+    switch try attempt(operation, at: now) {
+    case .success(let outcome): return outcome
+    case .failure(let error): refusal = error
     }
     // Whatever the kernel says now, the thread that waits hears it again.
-    if case .success(let outcome) = try attempt(operations, on: set, request, info, at: now) { return outcome }
+    guard let client, request.wait > .zero else { throw explain(refusal, operation, at: now) }
     let claim = try request.caller.account?.claim(.operations)
-    let wait = OperationWait(set: set, operations: operations, deadline: (now + request.wait).nanoseconds)
+    let deadline = (now + request.wait).nanoseconds
     let id = change { ledger in
       let id = lastOperation.add(1, ordering: .relaxed).newValue
       ledger.operationWaits(id, request, on: info.id, at: now)
@@ -34,9 +67,9 @@ extension LocalLockService {
     }
     do {
       try self.operations.begin(id) { [self] sleep in
-        let outcome = wait.run(sleep)
+        let end = request.steps.withUnsafeBufferPointer { set.sleep($0, until: deadline, sleep) }
         return { [self] in
-          withExtendedLifetime(claim) { report(outcome, of: id, request, info, since: now, to: client) }
+          withExtendedLifetime(claim) { report(end, of: id, operation, since: now, to: client) }
         }
       }
     } catch {
@@ -51,10 +84,9 @@ extension LocalLockService {
   }
 
   /// Refuses to write books, and looks for what a native program wrote before this hides it.
-  private func prepare(
-    _ request: OperationRequest, _ info: SemaphoreSetInfo, at now: MonotonicInstant
-  ) throws(LeaseholdError) {
-    let written = request.steps.filter { $0.delta != 0 }.map { Int($0.semaphore)..<Int($0.semaphore) + 1 }
+  private func prepare(_ operation: RawOperation, at now: MonotonicInstant) throws(LeaseholdError) {
+    let (info, steps) = (operation.info, operation.request.steps)
+    let written = steps.filter { $0.delta != 0 }.map { Int($0.semaphore)..<Int($0.semaphore) + 1 }
     guard !written.isEmpty else { return }
     let moment = moment(now)
     try change { ledger throws(LeaseholdError) in
@@ -65,46 +97,29 @@ extension LocalLockService {
   /// Gives up a waiting operation whose caller is gone.
   public func cancelOperation(_ waiter: WaiterID) { operations.cancel(waiter) }
 
-  /// Does the list if it can be done at once; this thread must not wait, so no operation may.
+  /// Does the list if it can be done at once.
   private func attempt(
-    _ operations: [SemaphoreOperation], on set: SemaphoreSet, _ request: OperationRequest, _ info: SemaphoreSetInfo,
-    at now: MonotonicInstant
+    _ operation: RawOperation, at now: MonotonicInstant
   ) throws(LeaseholdError) -> Result<OperationOutcome, Errno> {
-    let list = operations.map(\.refusingToWait)
-    guard request.makesLease else {
-      if let error = set.attempt(list) { return .failure(error) }
-      return .success(.performed(result(request, info, waited: .zero)))
+    guard operation.request.makesLease else {
+      return operation.attempt().map { .failure($0) } ?? .success(.performed(operation.result(waited: .zero)))
     }
     let moment = moment(now)
     return try change { ledger throws(LeaseholdError) -> Result<OperationOutcome, Errno> in
       // In the ledger's mutex, so that no request writes the values between the operations and their lease.
-      if let known = try ledger.replay(request, on: info.id) { return .success(.granted(known)) }
-      if let error = set.attempt(list) { return .failure(error) }
-      return .success(.granted(try lease(request, info, waited: .zero, in: ledger, at: moment)))
+      if let known = try ledger.replay(operation.request, on: operation.info.id) { return .success(.granted(known)) }
+      if let error = operation.attempt() { return .failure(error) }
+      return .success(.granted(try operation.lease(waited: .zero, in: ledger, at: moment)))
     }
   }
 
-  /// Puts operations that were done on a lease.
-  private func lease(
-    _ request: OperationRequest, _ info: SemaphoreSetInfo, waited: TimeSpan, in ledger: Ledger, at moment: Moment
-  ) throws(LeaseholdError) -> LeaseSnapshot {
-    try ledger.lease(
-      request, on: BankID(set: info.id, key: info.key), count: info.status.count, waited: waited, at: moment)
-  }
-
-  private func result(
-    _ request: OperationRequest, _ info: SemaphoreSetInfo, waited: TimeSpan
-  ) -> OperationResult {
-    OperationResult(key: info.key, id: info.id, count: request.steps.count, waited: waited)
-  }
-
   private func report(
-    _ outcome: OperationWait.Outcome, of id: WaiterID, _ request: OperationRequest, _ info: SemaphoreSetInfo,
-    since begun: MonotonicInstant, to client: any OperationClient
+    _ end: SleepEnd, of id: WaiterID, _ operation: RawOperation, since begun: MonotonicInstant,
+    to client: any OperationClient
   ) {
     let now = HostClock.now()
-    guard case .performed = outcome else {
-      let error = error(of: outcome, request, info, at: now)
+    guard case .performed = end else {
+      let error = error(of: end, operation, at: now)
       change { $0.operationLeft(id, error?.code ?? .canceled, at: now) }
       if let error { client.refused(error) }
       return
@@ -112,13 +127,13 @@ extension LocalLockService {
     let afterwards = moment(now)
     change { ledger in
       ledger.operationLeft(id, nil, at: now)
-      ledger.operatedAfterWait(on: info.id, at: afterwards)
+      ledger.operatedAfterWait(on: operation.info.id, at: afterwards)
     }
-    guard request.makesLease else { return client.performed(result(request, info, waited: now - begun)) }
+    guard operation.request.makesLease else { return client.performed(operation.result(waited: now - begun)) }
     do throws(LeaseholdError) {
       client.granted(
         try change { ledger throws(LeaseholdError) in
-          try lease(request, info, waited: now - begun, in: ledger, at: afterwards)
+          try operation.lease(waited: now - begun, in: ledger, at: afterwards)
         })
     } catch {
       client.refused(error)
@@ -127,44 +142,24 @@ extension LocalLockService {
 
   /// The error that a caller is told whose operations were not done; `nil` where nobody is there to hear it.
   private func error(
-    of outcome: OperationWait.Outcome, _ request: OperationRequest, _ info: SemaphoreSetInfo, at now: MonotonicInstant
+    of end: SleepEnd, _ operation: RawOperation, at now: MonotonicInstant
   ) -> LeaseholdError? {
-    switch outcome {
+    switch end {
     case .performed, .canceled: nil
-    case .timedOut: busy(.waitTimeout, request, info, at: now)
-    case .failed(.identifierRemoved), .failed(.invalidArgument):
-      .setRemoved(request.address, .identifierRemoved, at: now)
-    case .failed(let error): explain(error, request, info, at: now)
+    case .timedOut: busy(.waitTimeout, operation, at: now)
+    case .failed(let error) where error.saysGone:
+      .setRemoved(operation.request.address, .identifierRemoved, at: now)
+    case .failed(let error): explain(error, operation, at: now)
     case .draining: .operationsDrain
     }
   }
 
   /// The error of operations that the kernel would let wait.
-  func busy(
-    _ code: LeaseholdError.Code, _ request: OperationRequest, _ info: SemaphoreSetInfo, at now: MonotonicInstant
-  ) -> LeaseholdError {
+  func busy(_ code: LeaseholdError.Code, _ operation: RawOperation, at now: MonotonicInstant) -> LeaseholdError {
     change { ledger in
       ledger.operationsBusy(
-        code, request, on: BankID(set: info.id, key: info.key), request.address.text, at: now)
+        code, operation.request, on: operation.bank, operation.request.address.text, at: now)
     }
-  }
-}
-
-extension SemaphoreSet {
-  /// Does a list in which no operation waits; `nil` when it is done.
-  fileprivate func attempt(_ operations: [SemaphoreOperation]) -> Errno? {
-    do throws(Errno) {
-      try operate(operations)
-      return nil
-    } catch {
-      return error
-    }
-  }
-}
-
-extension SemaphoreOperation {
-  fileprivate var refusingToWait: SemaphoreOperation {
-    SemaphoreOperation(semaphore: semaphore, delta: delta, flags: flags.union(.nowait))
   }
 }
 

@@ -12,12 +12,7 @@ extension LocalLockService {
   public func makeSemaphoreSet(_ request: SemaphoreSetRequest) throws(LeaseholdError) -> (
     info: SemaphoreSetInfo, isNew: Bool
   ) {
-    let perSetMax: Int
-    do {
-      perSetMax = try SemaphoreLimits.current().semaphoresPerSet
-    } catch {
-      throw .outOfRoom(error)
-    }
+    let perSetMax = try explaining(SemaphoreLimits.current().semaphoresPerSet, LeaseholdError.outOfRoom)
     guard request.semaphoreCount <= perSetMax else {
       throw .impossibleCount(request.semaphoreCount, perSetMax: perSetMax)
     }
@@ -46,15 +41,13 @@ extension LocalLockService {
     } catch {
       throw explain(error, .key(request.key), "make")
     }
-    do {
+    func setUp() throws(Errno) -> SemaphoreSet.Status {
       if let values = request.values { try set.setValues(values) }
       try set.markAsFinished()
       if mode != .ownerReadWrite || request.caller.peer.uid != nil { try settle(set, request, mode) }
-      return (describe(set, try set.status()), true)
-    } catch {
-      try? set.remove()
-      throw explain(error, .id(set.id), "set up")
+      return try set.status()
     }
+    return (describe(set, try explaining(set.orRemove(setUp)) { explain($0, .id(set.id), "set up") }), true)
   }
 
   /// Lets others in: until here the set was this service's alone.
@@ -90,14 +83,8 @@ extension LocalLockService {
     return (info, false)
   }
 
-  /// The kernel's status of a set whatever its mode (SEM_STAT_ANY has no permissions to ask).
-  ///
-  /// `nil` when it is gone.
-  private func look(at set: SemaphoreSet) -> SemaphoreSetInfo? {
-    if let status = try? set.status() { return describe(set, status) }
-    let entries = (try? IPCInventory.semaphoreSets()) ?? []
-    return entries.first { $0.set == set }.map { describe(set, $0.status) }
-  }
+  /// The kernel's status of a set whatever its mode; `nil` when it is gone.
+  private func look(at set: SemaphoreSet) -> SemaphoreSetInfo? { (try? set.anyStatus()).map { describe(set, $0) } }
 
   private func exists(_ request: SemaphoreSetRequest) -> LeaseholdError {
     let name = IPCAddress.key(request.key).text
@@ -112,8 +99,7 @@ extension LocalLockService {
   public func changeSemaphoreSet(
     _ address: IPCAddress, uid: UInt32?, gid: UInt32?, mode: UInt16?, caller: Caller
   ) throws(LeaseholdError) -> SemaphoreSetInfo {
-    let (set, info) = try findForeign(address)
-    try check(info, caller, .control)
+    let (set, info) = try findForeign(address, for: caller, .control, readable: true)
     let moment = moment(HostClock.now())
     // The look comes before, the note after, both in the ledger's mutex: the change moves the time that tells of
     // writes.
@@ -142,8 +128,7 @@ extension LocalLockService {
     _ address: IPCAddress, _ values: SemaphoreValues, force: Bool, caller: Caller, at now: MonotonicInstant
   ) throws(LeaseholdError) -> (info: SemaphoreSetInfo, broken: [String]) {
     // As natives: SETVAL asks for write permission alone.
-    let (set, info) = try findForeign(address, readable: false)
-    try check(info, caller, .alter)
+    let (set, info) = try findForeign(address, for: caller, .alter)
     let numbers: Range<Int>?
     switch values {
     case .all(let values):
@@ -164,11 +149,7 @@ extension LocalLockService {
       guard refs.isEmpty || force else { throw .inUse(info, refs: refs, waiters: 0, "break the leases") }
       try ledger.checkReach(caller, on: numbers, of: set.id)
       let broken = ledger.breakLeases(on: numbers, of: set.id, at: moment)
-      do throws(Errno) {
-        try write(values, to: set)
-      } catch {
-        throw explain(error, address, "write")
-      }
+      try explaining(write(values, to: set)) { explain($0, address, "write") }
       ledger.wroteValues(of: set.id, numbers)
       return broken
     }
@@ -188,8 +169,7 @@ extension LocalLockService {
   public func removeSemaphoreSet(
     _ address: IPCAddress, force: Bool, caller: Caller, at now: MonotonicInstant
   ) throws(LeaseholdError) -> SemaphoreSetInfo {
-    let (set, info) = try findForeign(address, readable: false)
-    try check(info, caller, .control)
+    let (set, info) = try findForeign(address, for: caller, .control)
     let moment = moment(now)
     let sleepers = sleepers(on: set, info)
     try change { ledger throws(LeaseholdError) in
@@ -200,11 +180,7 @@ extension LocalLockService {
         throw .inUse(info, refs: refs, waiters: waiters, "remove it")
       }
       try ledger.checkReach(caller, on: nil, of: set.id)
-      do throws(Errno) {
-        try set.remove()
-      } catch {
-        throw explain(error, address, "remove")
-      }
+      try explaining(set.remove()) { explain($0, address, "remove") }
       ledger.setRemoved(set.id, at: moment)
     }
     return info
@@ -217,11 +193,11 @@ extension LocalLockService {
     }
   }
 
-  /// A set that is not one of this service's own.
+  /// A set that is not one of this service's own, for a caller to whom the kernel would give that access.
   ///
-  /// Removing needs no read permission, so a set that may not be read is found all the same.
+  /// Removing needs no read permission, so a set that may not be read is found all the same, unless it is to be.
   func findForeign(
-    _ address: IPCAddress, readable: Bool = true
+    _ address: IPCAddress, for caller: Caller, _ access: IPCAccess, readable: Bool = false
   ) throws(LeaseholdError) -> (set: SemaphoreSet, info: SemaphoreSetInfo) {
     let found: (set: SemaphoreSet, info: SemaphoreSetInfo)
     do {
@@ -233,6 +209,7 @@ extension LocalLockService {
       found = (set, info)
     }
     guard found.info.role == nil else { throw .ownSet(found.info) }
+    try check(found.info, caller, access)
     return found
   }
 }

@@ -53,19 +53,20 @@ extension LocalLockService {
 
   /// Answers the daemon that was faster.
   private func takeGuardAgain() -> Int32? {
-    let retaken = daemonGuard.withLock { daemonGuard -> DaemonGuard.Retaking? in
-      // A value that a program wrote tells nothing of another daemon: the header names the one that has the guard.
-      guard case .nobody = daemonGuard.holder else { return nil }
-      let retaken = DaemonGuard.retake(key: options.controlKey)
-      if case .done(let fresh) = retaken { daemonGuard = fresh }
-      return retaken
-    }
-    switch retaken {
-    case nil: faults.note(.guardSet, nil)
-    case .done: faults.noteReplaced(.guardSet)
-    case .taken(let pid): return max(1, pid)
-    // Neither this daemon nor another has the guard: the next look tries again.
-    case .failed(let error): faults.note(.guardSet, "\(error)")
+    do throws(LocalServiceError) {
+      let (isReplaced, pid) = try daemonGuard.withLock { daemonGuard throws(LocalServiceError) -> (Bool, Int32?) in
+        // A value that a program wrote tells nothing of another daemon: the header names the one that has the guard.
+        guard case .nobody = daemonGuard.holder else { return (false, nil) }
+        let fresh = try DaemonGuard(key: options.controlKey)
+        if let pid = try fresh.tryTake() { return (false, max(1, pid)) }
+        daemonGuard = fresh
+        return (true, nil)
+      }
+      if let pid { return pid }
+      if isReplaced { faults.noteReplaced(.guardSet) } else { faults.note(.guardSet, nil) }
+    } catch {
+      // Neither this daemon nor another has the guard: the next look tries again.
+      faults.note(.guardSet, "\(error)")
     }
     return nil
   }

@@ -93,6 +93,8 @@ public final class LocalLockService: LedgerService, SemaphoreService, EventServi
     self.daemonGuard = Mutex(daemonGuard)
     let offset = HostClock.wallOffset()
     wallOffset = Atomic(offset)
+    let faults = FaultBook(report: options.onFault)
+    self.faults = faults
     let storage: LedgerSegment
     let pool: RandomPool
     do {
@@ -103,27 +105,22 @@ public final class LocalLockService: LedgerService, SemaphoreService, EventServi
       try Self.awaitEnd(of: last, while: goOn)
       pool = try RandomPool()
       try KernelSemaphores.requireReadable(options.controlKey)
+      fences = try Self.keepFences(options, storage, faults)
     } catch {
       daemonGuard.release()
       throw error
     }
     let inbox = PumpInbox()
     self.inbox = inbox
-    let pumps = PumpPool(threadsMax: options.limits.pumps) { inbox.deliver($0) }
+    let pumps = PumpPool(threadsMax: options.limits.pumps) { inbox.service?.pumpReported($0, $1) }
     self.pumps = pumps
     operations = SleeperPool(named: "lh-operation", threadsMax: options.limits.operationWaiters)
     let processes = ProcessFinder(
-      ProcessWatch(processesMax: options.limits.processes, complain: options.onUnstopped) { inbox.deliver(endOf: $0) },
+      ProcessWatch(processesMax: options.limits.processes, complain: options.onUnstopped) {
+        inbox.service?.processEnded($0)
+      },
       usesPeerHandle: options.usesPeerHandle)
     self.processes = processes
-    let faults = FaultBook(report: options.onFault)
-    self.faults = faults
-    do {
-      fences = try Self.keepFences(options, storage, faults)
-    } catch {
-      daemonGuard.release()
-      throw error
-    }
     let random = Mutex(pool)
     let ledger = Ledger(
       storage: storage,
@@ -192,11 +189,9 @@ public final class LocalLockService: LedgerService, SemaphoreService, EventServi
     drain()
     isStopping.store(true, ordering: .sequentiallyConsistent)
     alarm.ring()
-    clockThread.withLock { $0 }?.join()
-    clockThread.withLock { $0 = nil }
+    clockThread.withLock { $0.take() }?.join()
     daemonGuard.withLock { $0.ring() }
-    guardThread.withLock { $0 }?.join()
-    guardThread.withLock { $0 = nil }
+    guardThread.withLock { $0.take() }?.join()
     fences?.stop()
     pumps.stop()
     operations.stop()
@@ -249,6 +244,11 @@ extension LocalLockService {
     engine.variables = variables
     return engine
   }
+
+  /// Where this user's daemon listens that serves the IPC namespace, or did so last: URLs, and paths of sockets.
+  public static func ownAddresses() -> [String] {
+    LedgerSegment.description(key: LocalServiceOptions().controlKey).split(separator: " and ").map(String.init)
+  }
 }
 
 /// Carries reports from the pumps and the watch to the service, which does not exist yet when the pumps are made.
@@ -259,8 +259,4 @@ final class PumpInbox: Sendable {
     get { target.withLock { $0 } }
     set { target.withLock { $0 = newValue } }
   }
-
-  func deliver(_ report: PumpReport) { service?.pumpReported(report) }
-
-  func deliver(endOf process: any BoundProcess) { service?.processEnded(process) }
 }

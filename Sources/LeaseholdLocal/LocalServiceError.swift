@@ -48,14 +48,14 @@ public enum LocalServiceError: Error, CustomStringConvertible, Sendable {
       "semaphore set \(id) with key \(IPCKey(rawValue: key)) has \(count) semaphores and is not "
         + "Leasehold's guard; find its owner (ipcs -s -i \(id)), or give another --control-key"
     case .notPermitted(let object, let key, let owner, let errno):
-      "\(object.name) with key \(IPCKey(rawValue: key)) belongs to "
+      "\(object.rawValue) with key \(IPCKey(rawValue: key)) belongs to "
         + (owner.map { "uid \($0)" } ?? "another user")
         + " (\(errno)); run as that user, or in an IPC namespace of your own, or, if no daemon of that user is wanted "
         + "here, remove it as that user or root: \(object.removal(key))"
     case .notOurs(let object, let key, let owner, let creator, let mode):
-      "\(object.name) with key \(IPCKey(rawValue: key)) was made by uid \(creator), belongs to uid \(owner) and has "
-        + "mode 0\(String(mode, radix: 8)); this daemon, of uid \(HostFacts.uid), uses only what it made itself with "
-        + "mode 0600. Run as that user, or, if no daemon of that user is wanted here, remove it"
+      "\(object.rawValue) with key \(IPCKey(rawValue: key)) was made by uid \(creator), belongs to uid \(owner) and "
+        + "has mode 0\(String(mode, radix: 8)); this daemon, of uid \(HostFacts.uid), uses only what it made itself "
+        + "with mode 0600. Run as that user, or, if no daemon of that user is wanted here, remove it"
         + (object == .ledger ? ", with all leases in it" : "") + ": \(object.removal(key))"
     case .foreignLedger(let key, let id, let found, let understood):
       "the ledger (segment \(id), key \(IPCKey(rawValue: key))) has layout \(found), this "

@@ -6,6 +6,8 @@ import SystemPackage
 ///
 /// A key is a number that any program may use first. What is found under it is believed only if this user made it, owns
 /// it, and no other user may use it: an owner alone is no proof, because the maker of an object can give it away.
+///
+/// The raw values are the names in errors.
 public enum OwnObject: String, Sendable {
   /// The semaphore set that one daemon at a time has.
   case `guard` = "the guard"
@@ -13,9 +15,6 @@ public enum OwnObject: String, Sendable {
   case ledger = "the ledger"
   /// The segment of the fences of segments.
   case fences = "the table of fences"
-
-  /// The name that it has in errors.
-  var name: String { rawValue }
 
   /// The command that removes it.
   func removal(_ key: Int32) -> String { "ipcrm \(self == .guard ? "-S" : "-M") \(IPCKey(rawValue: key))" }
@@ -31,19 +30,13 @@ public enum OwnObject: String, Sendable {
 
   /// The same for a segment, before it is attached.
   func check(_ segment: SharedMemorySegment, key: IPCKey) throws(LocalServiceError) {
-    let status: SharedMemorySegment.Status
-    do {
-      status = try segment.status()
-    } catch {
-      throw notPermitted(key, error)
-    }
-    try check(status.permissions, key: key.rawValue)
+    try check(explaining(segment.status()) { notPermitted(key, $0) }.permissions, key: key.rawValue)
   }
 
   /// Why the kernel does not let this user at it, with its owner.
   func notPermitted(_ key: IPCKey, _ errno: Errno) -> LocalServiceError {
     guard errno == .permissionDenied || errno == .notPermitted else {
-      return .kernel(what: "use \(name), key \(key)", errno: errno)
+      return .kernel(what: "use \(rawValue), key \(key)", errno: errno)
     }
     let permissions: IPCPermissions? =
       if self == .guard {

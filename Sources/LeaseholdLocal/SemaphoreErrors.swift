@@ -35,12 +35,11 @@ extension LocalLockService {
   }
 
   /// Why a list of operations was not done.
-  func explain(
-    _ error: Errno, _ request: OperationRequest, _ info: SemaphoreSetInfo, at now: MonotonicInstant
-  ) -> LeaseholdError {
+  func explain(_ error: Errno, _ operation: RawOperation, at now: MonotonicInstant) -> LeaseholdError {
+    let (request, info) = (operation.request, operation.info)
     let facts: [LeaseholdError.Fact] = [("set", .text(request.address.text)), ("errno", .text(error.label))]
     switch error {
-    case .resourceTemporarilyUnavailable: return busy(.locked, request, info, at: now)
+    case .resourceTemporarilyUnavailable: return busy(.locked, operation, at: now)
     case .fileTooLarge:
       return LeaseholdError(
         .outOfRange,
@@ -127,19 +126,17 @@ extension LeaseholdError {
   /// The error of a kernel that has no room for a set or a semaphore.
   static func outOfRoom(_ error: Errno) -> LeaseholdError {
     var facts: [Fact] = [("errno", .text(error.label))]
-    guard error == .noSpace, let limits = try? SemaphoreLimits.current(), let usage = try? SemaphoreUsage.current()
-    else {
+    guard let limit = KernelLimit(error, semaphores: 0) else {
       facts += [("limit", .text("memory")), ("value", .number(0))]
       return LeaseholdError(
         .kernelLimit, "The kernel has no memory for this (\(error.label)); free some, and try again.", facts: facts)
     }
-    let isSets = usage.sets >= limits.sets
-    let (name, value) = isSets ? ("SEMMNI", limits.sets) : ("SEMMNS", limits.semaphores)
-    facts += [("limit", .text(name)), ("value", .number(Int64(value)))]
+    let (name, what) = (limit.name.rawValue, limit.name == .sets ? "sets" : "semaphores")
+    facts += [("limit", .text(name)), ("value", .number(Int64(limit.value)))]
     return LeaseholdError(
       .kernelLimit,
-      "The kernel has room for \(value) \(isSets ? "sets" : "semaphores") (\(name)); remove some (ipcs -s, ipcrm), "
-        + "or raise it (sysctl kernel.sem).",
+      "The kernel has room for \(limit.value) \(what) (\(name)); remove some (ipcs -s, ipcrm), or raise it (sysctl "
+        + "kernel.sem).",
       facts: facts)
   }
 

@@ -4,11 +4,11 @@ import Synchronization
 import SysV
 import SystemPackage
 
-/// The report of a thread that waited in the kernel.
-struct PumpReport: Sendable {
-  let wait: KernelWait
-  let outcome: Outcome
-
+/// The threads that wait in the kernel, because only a thread asleep in semop learns that a native process let go.
+///
+/// A canceled wait that got its units meanwhile is reported like any other.
+final class PumpPool: KernelWaiting, Sendable {
+  /// The end of a wait.
   enum Outcome: Sendable {
     /// The share is this process's, with SEM_UNDO.
     case granted
@@ -17,14 +17,9 @@ struct PumpReport: Sendable {
     /// The kernel refused to wait.
     case failed
   }
-}
 
-/// The threads that wait in the kernel, because only a thread asleep in semop learns that a native process let go.
-///
-/// A canceled wait that got its units meanwhile is reported like any other.
-final class PumpPool: KernelWaiting, Sendable {
   private let sleepers: SleeperPool
-  private let report: @Sendable (PumpReport) -> Void
+  private let report: @Sendable (KernelWait, Outcome) -> Void
   private let isStopping = Atomic(false)
 
   /// One wait lasts at most this long before the thread looks around; long, because each return costs the place in the
@@ -34,7 +29,7 @@ final class PumpPool: KernelWaiting, Sendable {
   /// - Parameters:
   ///   - threadsMax: Threads at most.
   ///   - report: Told on the pump's thread, with no lock held.
-  init(threadsMax: Int, report: @escaping @Sendable (PumpReport) -> Void) {
+  init(threadsMax: Int, report: @escaping @Sendable (KernelWait, Outcome) -> Void) {
     sleepers = SleeperPool(named: "lh-pump", threadsMax: threadsMax)
     self.report = report
   }
@@ -45,9 +40,7 @@ final class PumpPool: KernelWaiting, Sendable {
     do {
       try sleepers.begin(UInt64(wait.number)) { [self] sleep in
         let outcome = self.wait(wait, sleep)
-        return { [self] in
-          if let outcome { report(PumpReport(wait: wait, outcome: outcome)) }
-        }
+        return { [self] in if let outcome { report(wait, outcome) } }
       }
       return true
     } catch {
@@ -64,7 +57,7 @@ final class PumpPool: KernelWaiting, Sendable {
   }
 
   /// Goes through the steps of the job; `nil` when it was canceled first.
-  private func wait(_ wait: KernelWait, _ sleep: SleeperPool.Sleep) -> PumpReport.Outcome? {
+  private func wait(_ wait: KernelWait, _ sleep: SleeperPool.Sleep) -> Outcome? {
     let steps = wait.steps
     if let enter = steps.enter {
       let entered = go(through: enter, wait.set, sleep, isFirst: true)
@@ -80,28 +73,27 @@ final class PumpPool: KernelWaiting, Sendable {
   /// - Parameter isFirst: Whether a wait comes behind it: a guard before that may be refused at once.
   private func go(
     through list: OpList, _ set: Int32, _ sleep: SleeperPool.Sleep, isFirst: Bool = false
-  ) -> PumpReport.Outcome? {
-    while sleep.end == nil {
-      let begun = HostClock.monotonic()
-      switch operate(set, list, timeoutNanoseconds: Self.longestWait) {
-      case nil: return .granted
-      case .interrupted?: continue
-      case .resourceTemporarilyUnavailable?:
-        if isFirst, HostClock.monotonic() - begun < Self.longestWait / 2 { return .failed }
-      case .identifierRemoved?, .invalidArgument?: return .removed
-      default:
+  ) -> Outcome? {
+    while true {
+      let until = HostClock.monotonic() + Self.longestWait
+      switch withOperations(list, { SemaphoreSet(id: set).sleep($0, until: until, sleep) }) {
+      case .performed: return .granted
+      case .canceled, .draining: return nil
+      case .timedOut: continue
+      case .failed(.resourceTemporarilyUnavailable): if isFirst { return .failed }
+      case .failed(let error) where error.saysGone: return .removed
+      case .failed:
         // No memory for the undo, say. A short rest, so that trying again does not turn into a busy loop.
         HostClock.sleep(nanoseconds: 10_000_000)
         return .failed
       }
     }
-    return nil
   }
 
   /// Takes back what came before a wait, however often the kernel has no memory for it.
   private func leave(_ list: OpList, _ set: Int32) {
     while true {
-      switch operate(set, list) {
+      switch withOperations(list, { SemaphoreSet(id: set).operate($0) }) {
       case .noMemory?, .permissionDenied?, .interrupted?:
         if isStopping.load(ordering: .sequentiallyConsistent) { return }
         HostClock.sleep(nanoseconds: 10_000_000)
@@ -110,15 +102,48 @@ final class PumpPool: KernelWaiting, Sendable {
     }
   }
 
-  private func operate(_ set: Int32, _ list: OpList, timeoutNanoseconds: Int64? = nil) -> Errno? {
+  private func withOperations<Result>(
+    _ list: OpList, _ body: (UnsafeBufferPointer<SemaphoreOperation>) -> Result
+  ) -> Result {
     withUnsafeBytes(of: list.storage) { bytes in
-      let operations = UnsafeBufferPointer(
-        rebasing: bytes.assumingMemoryBound(to: SemaphoreOperation.self)[..<list.count])
-      let set = SemaphoreSet(id: set)
-      return if let timeoutNanoseconds {
-        set.operate(operations, timeoutNanoseconds: timeoutNanoseconds)
-      } else {
-        set.operate(operations)
+      body(UnsafeBufferPointer(rebasing: bytes.assumingMemoryBound(to: SemaphoreOperation.self)[..<list.count]))
+    }
+  }
+}
+
+/// The end of a sleep in the kernel.
+enum SleepEnd: Sendable {
+  case performed
+  case timedOut
+  case failed(Errno)
+  case canceled
+  case draining
+}
+
+extension SemaphoreSet {
+  /// Sleeps in the kernel until the list is done or will not be.
+  ///
+  /// Each return costs the place in the kernel's queue, so the whole wait is one call unless it is interrupted.
+  ///
+  /// - Parameter deadline: CLOCK_MONOTONIC, nanoseconds.
+  func sleep(
+    _ operations: UnsafeBufferPointer<SemaphoreOperation>, until deadline: Int64, _ sleep: SleeperPool.Sleep
+  ) -> SleepEnd {
+    while true {
+      switch sleep.end {
+      case .canceled: return .canceled
+      case .stopped: return .draining
+      case nil: break
+      }
+      let left = deadline - HostClock.monotonic()
+      guard left > 0 else { return .timedOut }
+      switch operate(operations, timeoutNanoseconds: left) {
+      case nil: return .performed
+      case .interrupted?: continue
+      case .resourceTemporarilyUnavailable?:
+        // The kernel says the same when the time is over and when an operation with nowait cannot be done.
+        return HostClock.monotonic() >= deadline ? .timedOut : .failed(.resourceTemporarilyUnavailable)
+      case let error?: return .failed(error)
       }
     }
   }

@@ -1,3 +1,4 @@
+import Leasehold
 import SysV
 import SystemPackage
 
@@ -61,28 +62,23 @@ extension StartLimit {
 
   /// The limit behind an error of semget(2); `nil` where it is none.
   init?(semaphores: Int, _ errno: Errno) {
-    guard [.invalidArgument, .noSpace].contains(errno), let limits = try? SemaphoreLimits.current() else { return nil }
-    let wanted = UInt(clamping: semaphores)
-    let now = (
-      perSet: UInt(clamping: limits.semaphoresPerSet), all: UInt(clamping: limits.semaphores),
-      perCall: UInt(clamping: limits.operationsPerCall), sets: UInt(clamping: limits.sets)
-    )
+    guard let limit = KernelLimit(errno, semaphores: semaphores), var raised = try? SemaphoreLimits.current(),
+      let usage = try? SemaphoreUsage.current()
+    else { return nil }
+    let (used, needed): (Int?, Int)
+    switch limit.name {
+    case .semaphoresPerSet: (raised.semaphoresPerSet, used, needed) = (max(semaphores, 250), nil, semaphores)
+    case .sets: (raised.sets, used, needed) = (max(usage.sets + 1, 32_000), usage.sets, 1)
+    case .semaphores:
+      raised.semaphores = max(usage.semaphores + semaphores, 1_024_000_000)
+      (used, needed) = (usage.semaphores, semaphores)
+    }
     // All four go into one line of sysctl: SEMMSL SEMMNS SEMOPM SEMMNI.
-    func line(perSet: UInt? = nil, all: UInt? = nil, sets: UInt? = nil) -> String {
-      "sysctl -w kernel.sem=\"\(perSet ?? now.perSet) \(all ?? now.all) \(now.perCall) \(sets ?? now.sets)\""
-    }
-    if errno == .invalidArgument {
-      guard wanted > now.perSet else { return nil }
-      self.init(name: "SEMMSL", value: now.perSet, used: nil, needed: wanted, remedy: line(perSet: max(wanted, 250)))
-      return
-    }
-    guard let usage = try? SemaphoreUsage.current() else { return nil }
-    let (sets, all) = (UInt(clamping: usage.sets), UInt(clamping: usage.semaphores))
-    let orRemove = ", or remove sets that nobody uses (ipcs -s, ipcrm -s ID)"
+    let words = [raised.semaphoresPerSet, raised.semaphores, raised.operationsPerCall, raised.sets].map { "\($0)" }
     self.init(
-      name: sets >= now.sets ? "SEMMNI" : "SEMMNS", value: sets >= now.sets ? now.sets : now.all,
-      used: sets >= now.sets ? sets : all, needed: sets >= now.sets ? 1 : wanted,
-      remedy: (sets >= now.sets ? line(sets: max(sets + 1, 32_000)) : line(all: max(all + wanted, 1_024_000_000)))
-        + orRemove)
+      name: limit.name.rawValue, value: UInt(clamping: limit.value), used: used.map(UInt.init(clamping:)),
+      needed: UInt(clamping: needed),
+      remedy: "sysctl -w kernel.sem=\"\(words.joined(separator: " "))\""
+        + (used == nil ? "" : ", or remove sets that nobody uses (ipcs -s, ipcrm -s ID)"))
   }
 }

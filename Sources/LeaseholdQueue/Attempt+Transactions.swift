@@ -15,6 +15,8 @@ extension Attempt {
 
   private var looks: [QueueLook] { LeaseWrites.looks(name, wish.locks, retry: wish.value.retry) }
 
+  private var keys: [QueueKey] { wish.parts.map { .entry(lock: $0.lock, name) } }
+
   private func entries(_ value: EntryValue) -> [(lock: String, value: EntryValue)] {
     wish.parts.map { (lock: $0.lock, value: $0.words(value)) }
   }
@@ -22,7 +24,7 @@ extension Attempt {
   /// 1 and 2: puts new entries.
   private func put(_ seen: [Seen], alone: Bool, waits: Bool) -> QueueTransaction {
     var guards: [QueueGuard] = []
-    if rules.has(.create0) { guards += wish.parts.map { .created(.entry(lock: $0.lock, name), 0) } }
+    if rules.has(.create0) { guards += keys.map { .created($0, 0) } }
     if rules.has(.tombstone) { guards.append(.created(.end(name), 0)) }
     if let retry = wish.value.retry { guards.append(.created(.retry(retry), 0)) }
     var value = wish.value
@@ -75,8 +77,7 @@ extension Attempt {
     value.session = 0
     let lease = LeaseClass.young(value.ttl + value.cooldown)
     var guards: [QueueGuard] = []
-    for part in wish.parts where rules.has(.rebindCreate) {
-      let key = QueueKey.entry(lock: part.lock, name)
+    for key in keys where rules.has(.rebindCreate) {
       guards.append(.created(key, created))
       if rules.has(.rebindLease) { guards.append(.lease(key, session)) }
     }
@@ -85,18 +86,17 @@ extension Attempt {
 
   /// 9: deletes what this attempt wrote last.
   private func undo(_ created: Int64, _ modified: Int64) -> QueueTransaction {
-    let guards = wish.parts.map { part -> QueueGuard in
-      let key = QueueKey.entry(lock: part.lock, name)
-      return rules.has(.undoGuard) ? .modified(key, modified) : .created(key, created)
+    let guards = keys.map { key in
+      rules.has(.undoGuard) ? QueueGuard.modified(key, modified) : .created(key, created)
     }
+    let placed = grant(Written(revision: modified), wish.value, created: created).entries
     return QueueTransaction(if: guards, then: LeaseWrites.delete(placed, withdrawal, keepsRetry: false))
   }
 
   /// 10: a tombstone keeps a put that is still on its way from happening.
   private func settle() -> QueueTransaction {
-    let guards = wish.parts.map { QueueGuard.created(.entry(lock: $0.lock, name), 0) }
-    return QueueTransaction(
-      if: guards, then: [.put(.end(name), .end(withdrawal), on: .tombstone)], else: looks)
+    QueueTransaction(
+      if: keys.map { .created($0, 0) }, then: [.put(.end(name), .end(withdrawal), on: .tombstone)], else: looks)
   }
 
   private var withdrawal: EndValue {
@@ -104,11 +104,6 @@ extension Attempt {
     (end.mark, end.lock, end.ref) = (wish.value.mark, wish.parts[0].lock, wish.value.ref)
     end.locks = wish.value.locks
     return end
-  }
-
-  /// The wish's entries as keys to delete.
-  private var placed: [QueueEntry] {
-    wish.parts.map { QueueEntry(lock: $0.lock, name: name, created: 0, modified: 0, lease: 0, value: wish.value) }
   }
 
   // MARK: What came of them

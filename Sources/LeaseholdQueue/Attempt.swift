@@ -1,7 +1,7 @@
 /// One attempt of one request to acquire, on one server: from the first look to the answer.
 ///
 /// The caller asks for the ``step``, does it, and tells what came. All instants are the caller's.
-package struct Attempt: Hashable, Sendable {
+package struct Attempt: Hashable, QueueCall {
   package internal(set) var wish: Wish
   /// The name of the entries: the wish's own, or the one that an earlier attempt used.
   package internal(set) var name: String
@@ -113,6 +113,8 @@ package struct Attempt: Hashable, Sendable {
   init(_ wish: Wish, _ phase: Phase, _ rules: Rules) {
     (self.wish, self.name, self.phase, self.rules) = (wish, wish.name, phase, rules)
   }
+
+  package var locks: [String] { wish.locks }
 
   package var step: Step {
     switch phase {

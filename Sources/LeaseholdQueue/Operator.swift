@@ -1,49 +1,5 @@
-/// An operator makes a lock smaller: a blocker of the difference queues behind all that is there.
-package struct Shrink: Hashable, Sendable {
-  /// The name of the blocker's entry.
-  package let name: String
-  package let lock: String
-  package let from: Int
-  package let to: Int
-  let rules: Rules
-
-  /// A lock of `from` units that shall have `to`, fewer.
-  package init(_ name: String, of lock: String, from: Int, to: Int, rules: Rules = .all) {
-    precondition(1 <= to && to < from)
-    (self.name, self.lock, self.from, self.to, self.rules) = (name, lock, from, to, rules)
-  }
-
-  /// 17, at first: the blocker, which no lease ends, in place of earlier ones.
-  package func begin(kindModified: Int64, replacing earlier: [QueueEntry] = []) -> QueueTransaction {
-    guard rules.has(.blocker) else { return .limit(to, of: lock, kindModified) }
-    let key = QueueKey.entry(lock: lock, name)
-    var value = EntryValue(units: from - to, ttl: 0, mark: 0)
-    value.shrinksTo = to
-    var transaction = QueueTransaction(
-      if: [.created(key, 0), .modified(.kind(lock), kindModified)],
-      then: [.put(key, .entry(value), on: .none)], else: [.queue(lock)])
-    transaction.remove(earlier)
-    return transaction
-  }
-
-  /// 17, at last, for what any server began; `nil` where no blocker is held.
-  package static func finish(_ queue: LockQueue) -> QueueTransaction? {
-    for entry in queue.blockers where queue.holds(entry) {
-      guard let to = entry.value.shrinksTo, 1 <= to, to < queue.capacity else { continue }
-      return Shrink(entry.name, of: queue.lock, from: queue.capacity, to: to).finish(queue)
-    }
-    return nil
-  }
-
-  /// 17, at last: the smaller capacity in place of the blocker; `nil` while it is not held.
-  package func finish(_ queue: LockQueue) -> QueueTransaction? {
-    guard let blocker = queue.entry(name), queue.holds(blocker) else { return nil }
-    var transaction = QueueTransaction.limit(to, of: lock, queue.kindModified)
-    transaction.remove([blocker])
-    return transaction
-  }
-}
-
+// An operator gives a lock another capacity: a smaller one by a blocker of the difference, which queues behind all that
+// is there.
 extension LockQueue {
   /// The entries of shrinks that are not over.
   package var blockers: [QueueEntry] { entries.filter { $0.value.shrinksTo != nil } }
@@ -52,37 +8,61 @@ extension LockQueue {
   package func resized(to limit: Int) -> QueueTransaction? {
     let isFree = entries.count == blockers.count
     guard isFree || limit >= capacity else { return nil }
-    var transaction = QueueTransaction.limit(limit, of: lock, kindModified)
+    var transaction = writing(limit, inPlaceOf: blockers)
     if isFree { transaction.guards.append(.nothingCreated(lock: lock, since: revision)) }
-    transaction.remove(blockers)
     return transaction
   }
-}
 
-extension QueueTransaction {
-  /// Writes the kind of a lock, where that is as it was seen.
-  fileprivate static func limit(_ limit: Int, of lock: String, _ kindModified: Int64) -> QueueTransaction {
+  /// 17, at first: the blocker, which no lease ends, in place of earlier ones.
+  ///
+  /// - Parameters:
+  ///   - limit: Less than the capacity.
+  ///   - name: The name of the blocker's entry.
+  package func shrinking(to limit: Int, by name: String, rules: Rules = .all) -> QueueTransaction {
+    precondition(1 <= limit && limit < capacity)
+    guard rules.has(.blocker) else { return writing(limit, inPlaceOf: []) }
+    var value = EntryValue(units: capacity - limit, ttl: 0, mark: 0)
+    value.shrinksTo = limit
+    let key = QueueKey.entry(lock: lock, name)
+    return replacing(
+      blockers, if: [.created(key, 0), .modified(.kind(lock), kindModified)], then: .put(key, .entry(value), on: .none))
+  }
+
+  /// 17, at last, for what any server began: the smaller capacity in place of the blocker; `nil` where none is held.
+  package var shrunk: QueueTransaction? {
+    for blocker in blockers where holds(blocker) {
+      if let limit = blocker.value.shrinksTo, 1 <= limit, limit < capacity {
+        return writing(limit, inPlaceOf: [blocker])
+      }
+    }
+    return nil
+  }
+
+  /// Writes the capacity of a lock whose kind is as it was seen.
+  private func writing(_ limit: Int, inPlaceOf entries: [QueueEntry]) -> QueueTransaction {
+    replacing(
+      entries, if: [.modified(.kind(lock), kindModified)],
+      then: .put(.kind(lock), .kind(.counting(limit: limit)), on: .none))
+  }
+
+  /// Deletes entries that must still be there, with another write.
+  private func replacing(
+    _ entries: [QueueEntry], if guards: [QueueGuard], then write: QueueWrite
+  ) -> QueueTransaction {
     QueueTransaction(
-      if: [.modified(.kind(lock), kindModified)],
-      then: [.put(.kind(lock), .kind(.counting(limit: limit)), on: .none)], else: [.queue(lock)])
-  }
-
-  /// Deletes entries that must still be there.
-  fileprivate mutating func remove(_ entries: [QueueEntry]) {
-    guards += entries.map { .created($0.key, $0.created) }
-    writes += entries.map { .delete($0.key) }
+      if: guards + entries.map { .created($0.key, $0.created) }, then: [write] + entries.map { .delete($0.key) },
+      else: [.queue(lock)])
   }
 }
 
-/// An operator ends a lease, or its owner all of them.
+/// An operator ends a lease of at least one entry, or its owner all of them.
 package enum Break {
   /// 18: without grace and cooldown.
-  package static func now(_ entries: [QueueEntry], _ end: EndValue) -> QueueTransaction? {
-    guard let first = entries.first else { return nil }
-    return QueueTransaction(
+  package static func now(_ entries: [QueueEntry], _ end: EndValue) -> QueueTransaction {
+    QueueTransaction(
       if: entries.map { .created($0.key, $0.created) },
       then: LeaseWrites.delete(entries, end, keepsRetry: true),
-      else: LeaseWrites.looks(first.name, entries.map(\.lock)))
+      else: LeaseWrites.looks(entries[0].name, entries.map(\.lock)))
   }
 
   /// 18g: the place stays for the grace, and the cooldown after it, whichever server dies.
@@ -92,8 +72,8 @@ package enum Break {
   ///   - grace: Milliseconds, at most what is left of the lease.
   package static func later(
     _ entries: [QueueEntry], upgrade: QueueEntry?, _ end: EndValue, grace: Int64
-  ) -> QueueTransaction? {
-    guard let first = entries.first else { return nil }
+  ) -> QueueTransaction {
+    let first = entries[0]
     let lease = LeaseClass.young(grace + first.value.cooldown)
     var writes: [QueueWrite] = entries.map { entry in
       var value = entry.value

@@ -35,30 +35,20 @@ package struct QueueNames: Hashable, Sendable {
   package func key(_ text: String) -> QueueKey? {
     guard text.utf8.starts(with: prefix.utf8) else { return nil }
     let rest = text.utf8.dropFirst(prefix.utf8.count)
-    guard let kind = rest.first, rest.dropFirst().first == UInt8(ascii: "/") else { return nil }
-    let word = rest.dropFirst(2)
-    guard let first = word.first, first != UInt8(ascii: "/") else { return nil }
-    let slash = word.firstIndex(of: UInt8(ascii: "/"))
-    guard kind != UInt8(ascii: "q") else { return slash.flatMap { Self.place(word[..<$0], word[$0...].dropFirst()) } }
-    guard slash == nil else { return nil }
-    let name = String(decoding: word, as: UTF8.self)
-    switch kind {
-    case UInt8(ascii: "x"): return .locks(name)
-    case UInt8(ascii: "a"): return .inTime(name)
-    case UInt8(ascii: "y"): return .retry(name)
-    case UInt8(ascii: "d"): return .end(name)
-    case UInt8(ascii: "c"): return .kind(name)
+    let parts = rest.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+    guard (2...3).contains(parts.count), parts.allSatisfy({ !$0.isEmpty }) else { return nil }
+    let (word, name) = (String(decoding: parts[1], as: UTF8.self), parts[parts.count - 1])
+    switch (String(decoding: parts[0], as: UTF8.self), parts.count) {
+    case ("q", 3) where name.suffix(2).elementsEqual(".u".utf8):
+      return .upgrade(lock: word, String(decoding: name.dropLast(2), as: UTF8.self))
+    case ("q", 3): return .entry(lock: word, String(decoding: name, as: UTF8.self))
+    case ("x", 2): return .locks(word)
+    case ("a", 2): return .inTime(word)
+    case ("y", 2): return .retry(word)
+    case ("d", 2): return .end(word)
+    case ("c", 2): return .kind(word)
     default: return nil
     }
-  }
-
-  private static func place(_ lock: Substring.UTF8View, _ name: Substring.UTF8View) -> QueueKey? {
-    guard !name.isEmpty, !name.contains(UInt8(ascii: "/")) else { return nil }
-    let lock = String(decoding: lock, as: UTF8.self)
-    guard name.suffix(2).elementsEqual(".u".utf8) else {
-      return .entry(lock: lock, String(decoding: name, as: UTF8.self))
-    }
-    return .upgrade(lock: lock, String(decoding: name.dropLast(2), as: UTF8.self))
   }
 
   /// A lock's name as a part of a key: all but `A-Za-z0-9._-` is percent-encoded.
@@ -67,17 +57,11 @@ package struct QueueNames: Hashable, Sendable {
   /// The lock's name of a part of a key; `nil` where ``encoded(_:)`` does not give that part.
   package static func decoded(_ part: String) -> String? {
     if encoded(part) == part { return part }
-    var (bytes, rest): ([UInt8], Substring.UTF8View) = ([], part.utf8[...])
-    while let byte = rest.popFirst() {
-      guard byte == UInt8(ascii: "%") else {
-        bytes.append(byte)
-        continue
-      }
-      guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else {
-        return nil
-      }
-      bytes.append(value)
-      rest = rest.dropFirst(2)
+    let pieces = part.utf8.split(separator: UInt8(ascii: "%"), omittingEmptySubsequences: false)
+    var bytes = Array(pieces[0])
+    for piece in pieces.dropFirst() {
+      guard let byte = UInt8(String(decoding: piece.prefix(2), as: UTF8.self), radix: 16) else { return nil }
+      bytes += [byte] + piece.dropFirst(2)
     }
     guard let name = String(validating: bytes, as: UTF8.self), encoded(name) == part else { return nil }
     return name

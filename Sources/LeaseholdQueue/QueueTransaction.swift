@@ -77,6 +77,14 @@ package enum QueueWrite: Hashable, Sendable {
   /// Leaves the value and hangs the key on another lease.
   case move(QueueKey, on: LeaseClass)
   case delete(QueueKey)
+
+  /// The lease that the key hangs on from then on.
+  package var lease: LeaseClass? {
+    switch self {
+    case .put(_, _, let lease), .move(_, let lease): lease
+    case .delete: nil
+    }
+  }
 }
 
 /// A question of a transaction whose guards failed.
@@ -99,14 +107,7 @@ package struct QueueTransaction: Hashable, Sendable {
   }
 
   /// True where it hangs something on the server's session.
-  package var needsSession: Bool {
-    writes.contains { write in
-      switch write {
-      case .put(_, _, .session), .move(_, .session): true
-      case .put, .move, .delete: false
-      }
-    }
-  }
+  package var needsSession: Bool { writes.contains { $0.lease == .session } }
 }
 
 /// A look at some locks and one lease; any former state, unless a failed guard showed it.

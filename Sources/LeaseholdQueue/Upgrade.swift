@@ -1,5 +1,5 @@
 /// A reader that becomes the writer: a second entry of the rest of the units queues behind all that is there.
-package struct Upgrade: Hashable, Sendable {
+package struct Upgrade: Hashable, QueueCall {
   package let name: String
   package let lock: String
   /// 64 random bits of this attempt.
@@ -34,10 +34,22 @@ package struct Upgrade: Hashable, Sendable {
     phase = .looking
   }
 
+  package var locks: [String] { [lock] }
+
+  package var step: Attempt.Step {
+    switch phase {
+    case .looking: .read
+    case .queueing, .binding, .undoing: transaction.map { .send($0) } ?? .wait
+    case .waiting: .wait
+    case .granted(let grant): .answer(grant)
+    case .over(let ending): .end(ending)
+    }
+  }
+
   /// Takes in what was seen of the queue, however old.
-  package mutating func look(_ queue: LockQueue) {
+  package mutating func decide(_ queues: [LockQueue], retried: RetryValue? = nil) {
     guard case .looking = phase else { return }
-    take(queue)
+    take(queues[0])
   }
 
   private mutating func take(_ queue: LockQueue) {
@@ -67,18 +79,16 @@ package struct Upgrade: Hashable, Sendable {
 
   /// Looks for the turn of the second entry, by a view of any age.
   @discardableResult
-  package mutating func judge(_ queue: LockQueue) -> Bool {
+  package mutating func judge(_ queues: [LockQueue]) -> Bool {
+    let queue = queues[0]
     guard case .waiting(let created) = phase, queue.revision >= created else { return false }
-    guard let entry = queue.entry(name), entry.value.end == nil else {
+    if let entry = queue.entry(name), entry.value.end == nil {
+      let upgrade = queue.upgrade(name)
+      if let upgrade, !queue.holds(upgrade) { return false }
+      phase = upgrade.map { .binding(entry, upgrade: $0) } ?? .over(.lost)
+    } else {
       phase = .over(.ended)
-      return true
     }
-    guard let upgrade = queue.upgrade(name) else {
-      phase = .over(.lost)
-      return true
-    }
-    guard queue.holds(upgrade) else { return false }
-    phase = .binding(entry, upgrade: upgrade)
     return true
   }
 
@@ -118,7 +128,7 @@ package struct Upgrade: Hashable, Sendable {
   // MARK: What came
 
   /// Takes in what came of the transaction that was sent.
-  package mutating func receive(_ outcome: QueueOutcome) {
+  package mutating func receive(_ outcome: QueueOutcome, session: Int64) {
     switch (phase, outcome) {
     case (.undoing, _): phase = .over(.withdrawn)
     case (_, .sessionGone): phase = .over(.lost)
@@ -174,6 +184,9 @@ package struct Upgrade: Hashable, Sendable {
     phase = .over(.ended)
     return false
   }
+
+  /// The entry keeps the words of the reader.
+  package mutating func note(at wall: Int64, waited: Int64) {}
 
   /// Takes the second entry back: the client has hung up, or its wait is over.
   package mutating func giveUp(_ ending: Ending = .withdrawn) {

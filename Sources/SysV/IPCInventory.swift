@@ -33,15 +33,11 @@ public enum IPCInventory {
   ///
   /// The corresponding C function is `semctl`, with `SEM_INFO` and `SEM_STAT_ANY`.
   public static func semaphoreSets() throws(Errno) -> [SemaphoreSetEntry] {
-    let usage = try SemaphoreUsage.current()
-    var entries: [SemaphoreSetEntry] = []
-    entries.reserveCapacity(usage.sets)
-    for index in 0...CInt(usage.highestIndex) {
-      var data = semid_ds()
-      let id = withUnsafeMutablePointer(to: &data) { system_semctl(index, 0, SEM_STAT_ANY, csysv_semun(buf: $0)) }
-      if try isThere(id) { entries.append(SemaphoreSetEntry(set: SemaphoreSet(id: id), status: .init(data))) }
+    try entries(upTo: SemaphoreUsage.current().highestIndex, semid_ds()) { index, data in
+      withUnsafeMutablePointer(to: &data) { system_semctl(index, 0, SEM_STAT_ANY, csysv_semun(buf: $0)) }
+    } made: {
+      SemaphoreSetEntry(set: SemaphoreSet(id: $0), status: .init($1))
     }
-    return entries
   }
 
   /// All segments, in the order of the kernel's table, with those that are marked for removal.
@@ -52,26 +48,28 @@ public enum IPCInventory {
   ///
   /// The corresponding C function is `shmctl`, with `SHM_INFO` and `SHM_STAT_ANY`.
   public static func sharedMemorySegments() throws(Errno) -> [SharedMemorySegmentEntry] {
-    let usage = try SharedMemoryUsage.current()
-    var entries: [SharedMemorySegmentEntry] = []
-    entries.reserveCapacity(usage.segments)
-    for index in 0...CInt(usage.highestIndex) {
-      var data = shmid_ds()
-      let id = system_shmctl(index, SHM_STAT_ANY, &data)
-      if try isThere(id) {
-        entries.append(SharedMemorySegmentEntry(segment: SharedMemorySegment(id: id), status: .init(data)))
+    try entries(upTo: SharedMemoryUsage.current().highestIndex, shmid_ds()) { index, data in
+      system_shmctl(index, SHM_STAT_ANY, &data)
+    } made: {
+      SharedMemorySegmentEntry(segment: SharedMemorySegment(id: $0), status: .init($1))
+    }
+  }
+
+  private static func entries<Status, Entry>(
+    upTo highestIndex: Int, _ empty: Status, _ ask: (CInt, inout Status) -> CInt, made entry: (CInt, Status) -> Entry
+  ) throws(Errno) -> [Entry] {
+    var entries: [Entry] = []
+    for index in 0...CInt(highestIndex) {
+      var status = empty
+      let id = ask(index, &status)
+      switch errnoOrNil(id) {
+      case nil: entries.append(entry(id, status))
+      // An empty place, or one that was emptied meanwhile.
+      case .invalidArgument, .identifierRemoved: continue
+      case let error?: throw error
       }
     }
     return entries
-  }
-
-  /// An empty place, or one that was emptied meanwhile, is no error.
-  private static func isThere(_ result: CInt) throws(Errno) -> Bool {
-    switch errnoOrNil(result) {
-    case nil: return true
-    case .invalidArgument, .identifierRemoved: return false
-    case let error?: throw error
-    }
   }
 }
 

@@ -20,9 +20,8 @@ public struct ProcessHandle: ~Copyable, Sendable {
   ///
   /// The corresponding C function is `pidfd_open`.
   public init(processID: Int32) throws(Errno) {
-    let descriptor = try throwingErrno(system_pidfd_open(processID, 0))
+    fileDescriptor = FileDescriptor(rawValue: try throwingErrno(system_pidfd_open(processID, 0)))
     self.processID = processID
-    fileDescriptor = FileDescriptor(rawValue: descriptor)
   }
 
   /// Takes hold of the process that made a connection, also where its number cannot be seen from here.
@@ -35,9 +34,8 @@ public struct ProcessHandle: ~Copyable, Sendable {
   ///
   /// The corresponding C function is `getsockopt` with `SO_PEERPIDFD`.
   public init(peerOf socket: FileDescriptor, processID: Int32) throws(Errno) {
-    let descriptor = try throwingErrno(system_getsockopt_peerpidfd(socket.rawValue))
+    fileDescriptor = FileDescriptor(rawValue: try throwingErrno(system_getsockopt_peerpidfd(socket.rawValue)))
     self.processID = processID
-    fileDescriptor = FileDescriptor(rawValue: descriptor)
   }
 
   deinit {
@@ -76,9 +74,7 @@ public struct ProcessHandle: ~Copyable, Sendable {
   }
 
   private static func milliseconds(_ duration: Duration) -> Int64 {
-    let (seconds, attoseconds) = max(duration, .zero).components
-    let attosecondsPerMillisecond: Int64 = 1_000_000_000_000_000
-    let rest = (attoseconds + attosecondsPerMillisecond - 1) / attosecondsPerMillisecond
-    return min(seconds, Int64(CInt.max)) * 1000 + rest
+    let (seconds, nanoseconds) = duration.nonNegativeComponents
+    return min(seconds, Int64(CInt.max)) * 1000 + (nanoseconds + 999_999) / 1_000_000
   }
 }

@@ -55,16 +55,11 @@ extension SemaphoreSet {
 
   /// The same for operations whose bounds the compiler watches, such as those of an `InlineArray`.
   ///
-  /// The corresponding C function is `semop`.
-  public func operate(_ operations: Span<SemaphoreOperation>) -> Errno? {
-    operations.withUnsafeBufferPointer { operate($0) }
-  }
-
-  /// The same for operations whose bounds the compiler watches, such as those of an `InlineArray`.
-  ///
-  /// The corresponding C function is `semtimedop`.
-  public func operate(_ operations: Span<SemaphoreOperation>, timeoutNanoseconds nanoseconds: Int64) -> Errno? {
-    operations.withUnsafeBufferPointer { operate($0, timeoutNanoseconds: nanoseconds) }
+  /// The corresponding C function is `semtimedop`, or `semop` without a timeout.
+  public func operate(_ operations: Span<SemaphoreOperation>, timeoutNanoseconds nanoseconds: Int64? = nil) -> Errno? {
+    operations.withUnsafeBufferPointer { operations in
+      nanoseconds.map { operate(operations, timeoutNanoseconds: $0) } ?? operate(operations)
+    }
   }
 
   private func operate(_ operations: UnsafeBufferPointer<SemaphoreOperation>, retryOnInterrupt: Bool) -> Errno? {

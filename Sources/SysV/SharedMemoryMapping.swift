@@ -24,15 +24,6 @@ public struct SharedMemoryMapping: ~Copyable, @unchecked Sendable {
     case readWrite
   }
 
-  fileprivate init(
-    segment: SharedMemorySegment, baseAddress: UnsafeMutableRawPointer, byteCount: Int, isReadOnly: Bool
-  ) {
-    self.segment = segment
-    self.baseAddress = baseAddress
-    self.byteCount = byteCount
-    self.isReadOnly = isReadOnly
-  }
-
   deinit {
     _ = system_shmdt(baseAddress)
   }
@@ -79,7 +70,9 @@ extension SharedMemorySegment {
   ///
   /// The corresponding C function is `shmat`, and `shmctl` with `IPC_STAT` for the size.
   public func attach(_ access: SharedMemoryMapping.Access = .readWrite) throws(Errno) -> SharedMemoryMapping {
-    let address = try map(nil, access == .readOnly ? CInt(SHM_RDONLY) : 0)
+    guard let address = system_shmat(id, nil, access == .readOnly ? CInt(SHM_RDONLY) : 0) else {
+      throw errnoIfSet() ?? .invalidArgument
+    }
     do {
       return SharedMemoryMapping(
         segment: self, baseAddress: address, byteCount: try status().byteCount, isReadOnly: access == .readOnly)
@@ -87,11 +80,5 @@ extension SharedMemorySegment {
       _ = system_shmdt(address)
       throw error
     }
-  }
-
-  private func map(_ address: UnsafeRawPointer?, _ flags: CInt) throws(Errno) -> UnsafeMutableRawPointer {
-    if let mapped = system_shmat(id, address, flags) { return mapped }
-    try throwingErrno(-1)
-    throw .invalidArgument
   }
 }

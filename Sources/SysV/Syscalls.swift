@@ -29,6 +29,12 @@ private func isForcedToFail(_ call: Syscall) -> Bool {
   #endif
 }
 
+/// Makes a call, unless a test has it fail.
+@inline(__always)
+private func unlessForced<Result: SignedInteger>(_ call: Syscall, _ body: @autoclosure () -> Result) -> Result {
+  isForcedToFail(call) ? -1 : body()
+}
+
 /// Turns -1 into the error that errno holds.
 @inline(__always) @discardableResult
 func throwingErrno(_ result: CInt) throws(Errno) -> CInt {
@@ -50,34 +56,29 @@ func errnoIfSet() -> Errno? {
 // MARK: Semaphores
 
 func system_semget(_ key: key_t, _ nsems: CInt, _ semflg: CInt) -> CInt {
-  if isForcedToFail(.semget) { return -1 }
-  return semget(key, nsems, semflg)
+  unlessForced(.semget, semget(key, nsems, semflg))
 }
 
 func system_semop(_ semid: CInt, _ sops: UnsafeMutablePointer<sembuf>?, _ nsops: Int) -> CInt {
-  if isForcedToFail(.semop) { return -1 }
-  return semop(semid, sops, nsops)
+  unlessForced(.semop, semop(semid, sops, nsops))
 }
 
 func system_semtimedop(
   _ semid: CInt, _ sops: UnsafeMutablePointer<sembuf>?, _ nsops: Int, _ timeout: UnsafePointer<timespec>?
 ) -> CInt {
-  if isForcedToFail(.semtimedop) { return -1 }
-  return csysv_semtimedop(semid, sops, nsops, timeout)
+  unlessForced(.semtimedop, csysv_semtimedop(semid, sops, nsops, timeout))
 }
 
 func system_semctl(
   _ semid: CInt, _ semnum: CInt, _ cmd: CInt, _ arg: csysv_semun = csysv_semun()
 ) -> CInt {
-  if isForcedToFail(.semctl) { return -1 }
-  return csysv_semctl(semid, semnum, cmd, arg)
+  unlessForced(.semctl, csysv_semctl(semid, semnum, cmd, arg))
 }
 
 // MARK: Shared memory
 
 func system_shmget(_ key: key_t, _ size: Int, _ shmflg: CInt) -> CInt {
-  if isForcedToFail(.shmget) { return -1 }
-  return shmget(key, size, shmflg)
+  unlessForced(.shmget, shmget(key, size, shmflg))
 }
 
 /// `nil` stands for `(void *) -1`.
@@ -87,19 +88,14 @@ func system_shmat(_ shmid: CInt, _ shmaddr: UnsafeRawPointer?, _ shmflg: CInt) -
   return address == UnsafeMutableRawPointer(bitPattern: -1) ? nil : address
 }
 
-func system_shmdt(_ shmaddr: UnsafeRawPointer) -> CInt {
-  if isForcedToFail(.shmdt) { return -1 }
-  return shmdt(shmaddr)
-}
+func system_shmdt(_ shmaddr: UnsafeRawPointer) -> CInt { unlessForced(.shmdt, shmdt(shmaddr)) }
 
 func system_shmctl(_ shmid: CInt, _ cmd: CInt, _ buf: UnsafeMutableRawPointer?) -> CInt {
-  if isForcedToFail(.shmctl) { return -1 }
-  return shmctl(shmid, cmd, buf?.assumingMemoryBound(to: shmid_ds.self))
+  unlessForced(.shmctl, shmctl(shmid, cmd, buf?.assumingMemoryBound(to: shmid_ds.self)))
 }
 
 func system_madvise(_ addr: UnsafeMutableRawPointer, _ length: Int, _ advice: CInt) -> CInt {
-  if isForcedToFail(.madvise) { return -1 }
-  return madvise(addr, length, advice)
+  unlessForced(.madvise, madvise(addr, length, advice))
 }
 
 func system_getpagesize() -> CInt { getpagesize() }
@@ -115,14 +111,12 @@ func system_ftok(_ pathname: UnsafePointer<CChar>, _ proj_id: CInt) -> key_t {
 
 /// Never leaves the folder, whatever links and `..` say (RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS).
 func system_openat2_beneath(_ folder: CInt, _ path: UnsafePointer<CChar>, _ flags: CInt, _ mode: mode_t) -> CInt {
-  if isForcedToFail(.openat2) { return -1 }
-  return csysv_openat2_beneath(folder, path, flags, mode)
+  unlessForced(.openat2, csysv_openat2_beneath(folder, path, flags, mode))
 }
 
 /// The attribute `system.posix_acl_access`, by way of /proc, as the descriptor may only name the file.
 func system_getxattr_posix_acl(_ fd: CInt, _ value: UnsafeMutableRawBufferPointer) -> Int {
-  if isForcedToFail(.getxattr) { return -1 }
-  return csysv_getxattr_posix_acl(fd, value.baseAddress, value.count)
+  unlessForced(.getxattr, csysv_getxattr_posix_acl(fd, value.baseAddress, value.count))
 }
 
 /// Answers what it was before; -1 asks, and changes nothing.
@@ -148,31 +142,24 @@ func system_geteuid() -> uid_t { geteuid() }
 func system_getegid() -> gid_t { getegid() }
 
 func system_pidfd_open(_ pid: pid_t, _ flags: CUnsignedInt) -> CInt {
-  if isForcedToFail(.pidfd_open) { return -1 }
-  return csysv_pidfd_open(pid, flags)
+  unlessForced(.pidfd_open, csysv_pidfd_open(pid, flags))
 }
 
 func system_pidfd_send_signal(_ pidfd: CInt, _ sig: CInt) -> CInt {
-  if isForcedToFail(.pidfd_send_signal) { return -1 }
-  return csysv_pidfd_send_signal(pidfd, sig)
+  unlessForced(.pidfd_send_signal, csysv_pidfd_send_signal(pidfd, sig))
 }
 
 func system_getsockopt_peerpidfd(_ sockfd: CInt) -> CInt {
-  if isForcedToFail(.getsockopt) { return -1 }
-  return csysv_getsockopt_peerpidfd(sockfd)
+  unlessForced(.getsockopt, csysv_getsockopt_peerpidfd(sockfd))
 }
 
 func system_pidfd_inode(_ pidfd: CInt) -> UInt64 { csysv_pidfd_inode(pidfd) }
 
 func system_poll(_ fds: UnsafeMutablePointer<pollfd>, _ nfds: nfds_t, _ timeout: CInt) -> CInt {
-  if isForcedToFail(.poll) { return -1 }
-  return poll(fds, nfds, timeout)
+  unlessForced(.poll, poll(fds, nfds, timeout))
 }
 
-func system_close(_ fd: CInt) -> CInt {
-  if isForcedToFail(.close) { return -1 }
-  return close(fd)
-}
+func system_close(_ fd: CInt) -> CInt { unlessForced(.close, close(fd)) }
 
 /// CLOCK_MONOTONIC, which is what the kernel measures the timeout of semtimedop with.
 func system_monotonicTime() -> timespec {

@@ -70,23 +70,19 @@ final class EtcdProcess {
   }
 
   /// A gateway to it, once it answers.
-  func gateway(_ change: (inout EtcdGateway.Configuration) -> Void = { _ in }) throws -> EtcdGateway {
-    var configuration = EtcdGateway.Configuration(endpoints: [Self.peer(port)])
-    change(&configuration)
-    let gateway = EtcdGateway(configuration)
+  func gateway(user: (name: String, password: String)? = nil) throws -> EtcdGateway {
+    let gateway = EtcdGateway([Self.peer(port)], user: user)
     try untilReady(gateway)
     return gateway
   }
 
   /// Waits until it answers.
   func untilReady(_ gateway: EtcdGateway? = nil) throws {
-    let gateway = gateway ?? EtcdGateway(.init(endpoints: [Self.peer(port)]))
+    let gateway = gateway ?? EtcdGateway([Self.peer(port)])
     let end = HostClock.monotonic(after: .seconds(20))
     while HostClock.monotonic() < end {
-      switch gateway.versions(before: end)[0].version {
-      case .success: return
-      case .failure: HostClock.sleep(nanoseconds: 20_000_000)
-      }
+      if !gateway.versions(before: end).isEmpty { return }
+      HostClock.sleep(nanoseconds: 20_000_000)
     }
     throw EtcdFailure.unavailable("it does not start")
   }

@@ -65,15 +65,15 @@ private final class Mount: Sendable {
       }
       _ = CgroupTree(mounts: text)
       #expect(CgroupTree.path(in: text)?.hasPrefix("/") != false)
-      #expect(CgroupEvents.population(in: text) == .unknown)
+      #expect(Cgroup.population(in: text) == .unknown)
     }
   }
 
   @Test func theLineOfTheSecondVersionTellsThePath() {
     #expect(CgroupTree.path(in: Array("9:name=systemd:/x\n0::/a b/c\n".utf8)) == "/a b/c")
     #expect(CgroupTree.path(in: Array("9:name=systemd:/x\n".utf8)) == nil)
-    #expect(CgroupEvents.population(in: Array("frozen 0\npopulated 0\n".utf8)) == .none)
-    #expect(CgroupEvents.population(in: Array("populated 1\nfrozen 1\n".utf8)) == .some)
+    #expect(Cgroup.population(in: Array("frozen 0\npopulated 0\n".utf8)) == .none)
+    #expect(Cgroup.population(in: Array("populated 1\nfrozen 1\n".utf8)) == .some)
   }
 
   @Test func aCgroupIsWithinItselfAndThoseAboveIt() {
@@ -94,8 +94,8 @@ private final class Mount: Sendable {
     let mount = try Mount(root: "/docker/1")
     mount.make("app")
     mount.make("empty", "populated 0\n")
-    #expect(try mount.tree.open("/docker/1/app", for: .service).events.population == .some)
-    #expect(try mount.tree.open("/docker/1/empty", for: .service).events.population == .none)
+    #expect(try mount.tree.open("/docker/1/app", for: .service).population == .some)
+    #expect(try mount.tree.open("/docker/1/empty", for: .service).population == .none)
     #expect(try mount.stamp("/docker/1/app") != mount.stamp("/docker/1/empty"))
     #expect(try mount.stamp("/docker/1/app").isFindable)
     for path in ["/app", "/docker/1/none", "/docker/1", "/docker/1/../1/app"] {

@@ -78,14 +78,14 @@ struct TransactionTests {
   @Test("writes the smaller capacity when the blocker fits, whoever sees that")
   func shrunk() throws {
     let held = [entry("e", at: 5), entry("f", at: 6)]
-    #expect(Shrink.finish(queue(held + [blocker(at: 7, units: 2, to: 1)], limit: 3)) == nil)
-    let finish = try #require(Shrink.finish(queue([held[1], blocker(at: 7, units: 2, to: 1)], limit: 3)))
+    #expect(queue(held + [blocker(at: 7, units: 2, to: 1)], limit: 3).shrunk == nil)
+    let finish = try #require(queue([held[1], blocker(at: 7, units: 2, to: 1)], limit: 3).shrunk)
     #expect(finish.guards == [.modified(.kind("a"), 2), .created(.entry(lock: "a", "shrink"), 7)])
     #expect(
       finish.writes == [
         .put(.kind("a"), .kind(.counting(limit: 1)), on: .none), .delete(.entry(lock: "a", "shrink")),
       ])
-    #expect(Shrink.finish(queue([blocker(at: 7, units: 2, to: 9)], limit: 3)) == nil, "of rubbish nothing comes")
+    #expect(queue([blocker(at: 7, units: 2, to: 9)], limit: 3).shrunk == nil, "of rubbish nothing comes")
   }
 
   @Test("counts no blocker among those who wait")
@@ -104,7 +104,7 @@ struct TransactionTests {
     // A queue is read with its kind.
     #expect(2 * put.looks.count <= 128 + 6)
     let entries = locks.map { entry("e", at: 41, lock: $0) }
-    var release = Release("e", locks, EndValue(reason: "released"))
+    var release = LeaseChange("e", locks, .release(EndValue(reason: "released")))
     release.look(Sight(entries.map { LockQueue($0.lock, [$0], kind: nil, kindModified: 0, revision: 50) }))
     let delete = try #require(release.transaction)
     #expect(delete.guards.count <= 128 && delete.writes.count <= 128)
@@ -226,12 +226,12 @@ struct TransactionTests {
   @Test("of an upgrade is bound at once where nobody else has the lock, and refused where nobody waits")
   func lonelyUpgrade() throws {
     var alone = Upgrade("e", of: "a", mark: 9)
-    alone.look(queue([entry("e", at: 45)], limit: 3))
-    alone.receive(.done(Written(revision: 46)))
+    alone.decide([queue([entry("e", at: 45)], limit: 3)])
+    alone.receive(.done(Written(revision: 46)), session: Self.session)
     guard case .binding(_, let second) = alone.phase else { return #expect(Bool(false), "\(alone.phase)") }
     #expect(second.created == 46 && second.value.units == 2)
     var beside = Upgrade("e", of: "a", mark: 9, waits: false)
-    beside.look(queue([entry("e", at: 45), entry("other", at: 44)], limit: 3))
+    beside.decide([queue([entry("e", at: 45), entry("other", at: 44)], limit: 3)])
     #expect(beside.step == .end(.refused))
   }
 
@@ -301,7 +301,7 @@ struct TransactionTests {
 
   @Test("of a renewal says in the order of writes what is there, even where nothing was seen")
   func blindRenewal() throws {
-    var renewal = Renewal("e", ["a"], fence: 45)
+    var renewal = LeaseChange("e", ["a"], .renew(fence: 45))
     renewal.look(Sight([queue([])]))
     let question = try #require(renewal.transaction)
     #expect(!question.writes.isEmpty)
@@ -312,28 +312,27 @@ struct TransactionTests {
     renewal.receive(.unknown)
     #expect(renewal.transaction == move)
     renewal.receive(.done(Written(revision: 52, lease: 9, deadline: 2_000)))
-    guard case .renewed(let grant) = renewal.phase else { return #expect(Bool(false), "\(renewal.phase)") }
+    guard case .done(let grant) = renewal.phase else { return #expect(Bool(false), "\(renewal.phase)") }
     #expect(grant.lease == 9 && grant.ttl == 5_000 && grant.deadline == 2_000 && grant.stamp == 52)
   }
 
   @Test("of a renewal by another fence is not sent again")
   func foreignRenewal() {
-    var renewal = Renewal("e", ["a"], fence: 44)
+    var renewal = LeaseChange("e", ["a"], .renew(fence: 44))
     renewal.look(Sight([queue([entry("e", at: 45)])]))
     renewal.receive(.kept(Sight([queue([entry("e", at: 45)])])))
     #expect(renewal.phase == .ended(nil))
   }
 
   @Test("of an operator keeps the place for grace and cooldown")
-  func breakLater() throws {
+  func breakLater() {
     let end = EndValue(reason: "broken", by: "root")
-    let later = try #require(Break.later([entry("e", at: 45)], upgrade: nil, end, grace: 3_000))
+    let later = Break.later([entry("e", at: 45)], upgrade: nil, end, grace: 3_000)
     #expect(later.guards == [.modified(.entry(lock: "a", "e"), 45)])
     #expect(later.writes.contains(.put(.inTime("e"), .bytes([]), on: .marker(3_000))))
     #expect(later.writes.contains(.put(.end("e"), .end(end), on: .tombstone)))
-    let now = try #require(Break.later([entry("e", at: 45)], upgrade: nil, end, grace: 0))
+    let now = Break.later([entry("e", at: 45)], upgrade: nil, end, grace: 0)
     #expect(now.writes.contains(.delete(.inTime("e"))))
-    #expect(Break.now([], end) == nil)
   }
 
   @Test("of an upgrade or a downgrade is not sent for what an operator has ended")
@@ -345,16 +344,16 @@ struct TransactionTests {
     let second = QueueEntry(
       lock: "a", name: "e", isUpgrade: true, created: 46, modified: 46, lease: Self.session, value: value)
     var upgrade = Upgrade("e", of: "a", mark: 9)
-    upgrade.look(queue([entry("e", at: 45), entry("other", at: 44)], limit: 3, revision: 45))
-    upgrade.receive(.done(Written(revision: 46)))
+    upgrade.decide([queue([entry("e", at: 45), entry("other", at: 44)], limit: 3, revision: 45)])
+    upgrade.receive(.done(Written(revision: 46)), session: Self.session)
     var inForce = upgrade
-    inForce.judge(queue([entry("e", at: 45), second], limit: 3))
+    inForce.judge([queue([entry("e", at: 45), second], limit: 3)])
     #expect(inForce.transaction != nil)
-    upgrade.judge(queue([ended, second], limit: 3))
+    upgrade.judge([queue([ended, second], limit: 3)])
     #expect(upgrade.phase == .over(.ended))
-    var downgrade = Downgrade("e", of: "a")
-    downgrade.look(queue([ended, second], limit: 3))
-    #expect(downgrade.phase == .ended)
+    var downgrade = LeaseChange("e", ["a"], .lower)
+    downgrade.look(Sight([queue([ended, second], limit: 3)]))
+    #expect(downgrade.phase == .ended(ended.value.end))
   }
 
   @Test("of an upgrade that is repeated binds again what an earlier attempt has bound, and gives nothing back")
@@ -363,17 +362,17 @@ struct TransactionTests {
     var second = QueueEntry(
       lock: "a", name: "e", isUpgrade: true, created: 46, modified: 47, lease: 3, value: value)
     var upgrade = Upgrade("e", of: "a", mark: 10)
-    upgrade.look(queue([entry("e", at: 45), second], limit: 3))
+    upgrade.decide([queue([entry("e", at: 45), second], limit: 3)])
     let bind = try #require(upgrade.transaction)
     #expect(bind.guards == [.modified(.upgrade(lock: "a", "e"), 47), .modified(.entry(lock: "a", "e"), 45)])
-    upgrade.receive(.done(Written(revision: 51, lease: 8, deadline: 1_000)))
+    upgrade.receive(.done(Written(revision: 51, lease: 8, deadline: 1_000)), session: Self.session)
     guard case .granted(let grant) = upgrade.phase else { return #expect(Bool(false), "\(upgrade.phase)") }
     #expect(grant.fence == 46)
     upgrade.giveUp()
     #expect(upgrade.phase == .over(.withdrawn))
     second.value.session = Self.session
     var waiting = Upgrade("e", of: "a", mark: 10)
-    waiting.look(queue([entry("e", at: 45), second], limit: 3))
+    waiting.decide([queue([entry("e", at: 45), second], limit: 3)])
     #expect(waiting.phase == .over(.lost))
   }
 

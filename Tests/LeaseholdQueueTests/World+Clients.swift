@@ -88,7 +88,7 @@ extension Explorer {
     let locks = person.parts.map(\.lock)
     if !(scenario.keeps && index == 0 && client.believes == .units) {
       for (snapshot, isOld) in reads(world) {
-        var release = Release(name, locks, EndValue(reason: "released"), rules: rules)
+        var release = LeaseChange(name, locks, .release(EndValue(reason: "released")), rules: rules)
         release.look(Sight(locks.map(snapshot.queue), isInTime: world.etcd.isInTime(name)))
         steps.add("client \(index) releases", isOld: isOld) {
           $0.clients[index].doing = .done
@@ -110,14 +110,14 @@ extension Explorer {
     where world.has(fault) && (ttl == nil || SimulatedLease.kind(client.lease) == .usual) {
       steps.add("client \(index) renews\(what)", fault: fault) {
         $0.clients[index].doing = .renewing
-        let renewal = Renewal(name, locks, fence: client.fence, ttl: ttl, rules: rules)
+        let renewal = LeaseChange(name, locks, .renew(fence: client.fence, ttl: ttl), rules: rules)
         begin(&$0, index, on: server, .renewal(renewal, lease: client.lease))
       }
     }
     if world.has(.down), client.believes == .wholeLock {
       for (snapshot, isOld) in reads(world) {
-        var lowering = Downgrade(name, of: locks[0])
-        lowering.look(snapshot.queue(locks[0]))
+        var lowering = LeaseChange(name, [locks[0]], .lower)
+        lowering.look(Sight([snapshot.queue(locks[0])]))
         steps.add("client \(index) goes down to reader", fault: .down, isOld: isOld) {
           $0.clients[index].doing = .lowering
           $0.clients[index].believes = .units
@@ -136,7 +136,7 @@ extension Explorer {
       let client = world.clients[index]
       let locks = scenario.people[index].parts.map(\.lock)
       steps.add("client \(index) renews meanwhile", fault: .renew) {
-        let renewal = Renewal("\(index)", locks, fence: client.fence, ttl: nil, rules: rules)
+        let renewal = LeaseChange("\(index)", locks, .renew(fence: client.fence), rules: rules)
         begin(&$0, index, on: 0, .renewal(renewal, lease: client.lease))
       }
     }

@@ -2,7 +2,7 @@
 
 extension Explorer {
   func renewalSteps(
-    _ world: World, _ index: Int, _ job: World.Job, _ renewal: Renewal, _ lease: Int64, _ steps: inout Steps
+    _ world: World, _ index: Int, _ job: World.Job, _ renewal: LeaseChange, _ lease: Int64, _ steps: inout Steps
   ) {
     let (server, client) = (job.server, job.client)
     guard let transaction = renewal.transaction else {
@@ -44,7 +44,7 @@ extension Explorer {
 
   /// What was trusted once: a keepalive that is answered with a ttl, then a read that finds the entry.
   private func keepAlive(
-    _ world: World, _ index: Int, _ job: World.Job, _ renewal: Renewal, _ lease: Int64, _ snapshot: Snapshot,
+    _ world: World, _ index: Int, _ job: World.Job, _ renewal: LeaseChange, _ lease: Int64, _ snapshot: Snapshot,
     _ isOld: Bool, _ steps: inout Steps
   ) {
     let isAlive = world.etcd.leases.contains(lease)
@@ -61,16 +61,16 @@ extension Explorer {
   }
 
   private func finish(
-    _ world: inout World, _ index: Int, _ job: World.Job, _ renewal: Renewal, _ lease: Int64
+    _ world: inout World, _ index: Int, _ job: World.Job, _ renewal: LeaseChange, _ lease: Int64
   ) {
     let client = world.clients[job.client]
     let doing = client.doing == .renewing ? World.Client.Doing.has : client.doing
     switch renewal.phase {
-    case .looking, .putting: return world.set(index, .renewal(renewal, lease: lease))
+    case .looking, .sending: return world.set(index, .renewal(renewal, lease: lease))
     case .ended:
       world.clients[job.client].doing = doing
       world.clients[job.client].believes = .nothing
-    case .renewed(let grant):
+    case .done(let grant):
       world.clients[job.client].doing = doing
       world.clients[job.client].lease = grant.lease
       switch client.doing {
@@ -90,7 +90,7 @@ extension Explorer {
     case .looking:
       for (snapshot, isOld) in sights(world, server) {
         var next = upgrade
-        next.look(snapshot.queue(lock))
+        next.decide([snapshot.queue(lock)])
         guard let transaction = next.transaction else {
           steps.add("server \(server): upgrade of \(client) refused", isOld: isOld) { finish(&$0, index, job, next) }
           continue
@@ -103,7 +103,7 @@ extension Explorer {
     case .waiting:
       for (snapshot, isOld) in sights(world, server) {
         var next = upgrade
-        guard next.judge(snapshot.queue(lock)) else { continue }
+        guard next.judge([snapshot.queue(lock)]) else { continue }
         steps.add("server \(server): the upgrade of \(client) is next", isOld: isOld) { finish(&$0, index, job, next) }
       }
     case .granted(let grant):
@@ -132,7 +132,7 @@ extension Explorer {
     _ lease: Int64
   ) {
     var next = upgrade
-    next.receive(run(&world, job.server, transaction, lease))
+    next.receive(run(&world, job.server, transaction, lease), session: world.session(job.server))
     finish(&world, index, job, next)
   }
 

@@ -15,7 +15,7 @@ extension Explorer {
       steps.add("server \(server)\(isThere ? " deletes \(client)" : ": \(client) had ended")") { next in
         var release = release
         release.receive(next.etcd.run(transaction, session: next.session(server)))
-        if isCooling, case .released = release.phase { next.flaw = "COOLDOWN of an expired lease cut short" }
+        if isCooling, case .done = release.phase { next.flaw = "COOLDOWN of an expired lease cut short" }
         next.set(index, release.transaction == nil ? nil : .release(release))
       }
     case .lowering(let lowering):
@@ -37,13 +37,7 @@ extension Explorer {
 
   /// Leases for a transaction: one that is granted just now, and where leases are shared every other one in use.
   func young(_ world: World, _ transaction: QueueTransaction) -> [(id: Int64, name: String)] {
-    for write in transaction.writes {
-      let lease: LeaseClass
-      switch write {
-      case .put(_, _, let on), .move(_, let on): lease = on
-      case .delete: continue
-      }
-      guard case .young(let ttl) = lease else { continue }
+    for case .young(let ttl)? in transaction.writes.map(\.lease) {
       let kind = SimulatedLease.kind(ttl: ttl)
       var leases = [(id: SimulatedLease.id(kind, world.nextLease), name: "")]
       if scenario.sharesLeases {

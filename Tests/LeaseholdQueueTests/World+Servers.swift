@@ -137,10 +137,10 @@ extension Explorer {
       let mine = world.etcd.entries.filter { $0.lease == lease && $0.name == name }
       let entries = mine.filter { !$0.isUpgrade }
       let end = EndValue(reason: "broken", by: "operator")
+      guard !entries.isEmpty else { continue }
       let later = Break.later(entries, upgrade: mine.first(where: \.isUpgrade), end, grace: 0)
-      guard let now = Break.now(entries, end), let later else { continue }
       let cooling = SimulatedLease.id(.ended, SimulatedLease.number(lease) + 1_000)
-      for (what, transaction) in [("", now), (", with a cooldown", later)] {
+      for (what, transaction) in [("", Break.now(entries, end)), (", with a cooldown", later)] {
         steps.add("fault an operator breaks \(index)\(what)", fault: .breaks) { next in
           if !what.isEmpty { next.etcd.leases.insert(cooling) }
           _ = next.etcd.run(transaction, session: 0, young: cooling)

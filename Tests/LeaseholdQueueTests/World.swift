@@ -30,10 +30,10 @@ struct World: Hashable {
       case attempt(Attempt)
       /// Takes one lock after the other; what must not be.
       case piecemeal(Attempt, next: Int)
-      case renewal(Renewal, lease: Int64)
-      case release(Release)
+      case renewal(LeaseChange, lease: Int64)
+      case release(LeaseChange)
       case upgrade(Upgrade)
-      case lowering(Downgrade)
+      case lowering(LeaseChange)
       /// A transaction that is still on its way.
       case late(QueueTransaction, lease: Int64)
     }
@@ -258,17 +258,15 @@ struct Explorer {
     guard scenario.faults[.shrink] != nil, let capacity = world.etcd.capacities.first, capacity.units > 1 else {
       return
     }
-    let shrink = Shrink(
-      "blocker", of: capacity.lock, from: capacity.units, to: capacity.units - 1, rules: rules)
     let queue = world.etcd.snapshot.queue(capacity.lock)
-    if let finish = shrink.finish(queue) {
+    if let finish = queue.shrunk {
       steps.add("operator: the blocker is held, the smaller capacity is written") {
         _ = $0.etcd.run(finish, session: 0)
       }
     }
     if world.has(.shrink) {
       steps.add("operator shrinks", fault: .shrink) {
-        _ = $0.etcd.run(shrink.begin(kindModified: capacity.modified), session: 0)
+        _ = $0.etcd.run(queue.shrinking(to: capacity.units - 1, by: "blocker", rules: rules), session: 0)
       }
     }
   }

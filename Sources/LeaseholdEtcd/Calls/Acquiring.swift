@@ -10,20 +10,15 @@ extension EtcdLockService {
   public func acquire(
     _ request: AcquireRequest, client: () -> any LeaseClient, at now: MonotonicInstant
   ) -> AcquireOutcome {
-    do {
-      try check(request)
-    } catch {
-      return .refused(error)
-    }
     let id = LeaseID(high: .random(in: .min ... .max), low: .random(in: .min ... .max))
-    return begin(.lease(request, id), client(), at: now)
+    return begin(.lease(request, id), client, at: now)
   }
 
   /// Refuses what this engine does not have.
   ///
   /// - Throws: `not-supported`, `count-exceeds-limit`.
-  private func check(_ request: AcquireRequest) throws(LeaseholdError) {
-    for want in [request.want] + request.others {
+  func check(_ request: AcquireRequest) throws(LeaseholdError) {
+    for want in request.wants {
       try checkPlain(want.lock)
       let limit = want.limit ?? 1
       guard want.count <= limit else { throw .countExceeds(want.count, limit) }
@@ -60,8 +55,7 @@ extension EtcdLockService {
     (value.owner, value.peer) = (request.owner, request.caller.inWords)
     (value.ref, value.at, value.isBound) = (id.ref, Self.wall(), request.bindsConnection)
     value.retry = Self.hash(of: request)
-    var wish = Wish(
-      EtcdNames.entry(of: id), ([request.want] + request.others).map { Self.part($0) }, value: value)
+    var wish = Wish(EtcdNames.entry(of: id), request.wants.map { Self.part($0) }, value: value)
     (wish.waits, wish.maxWaiters) = (request.wait > .zero, request.maxWaiters)
     wish.queueMax = min(configuration.limits.waitersPerLock, QueueStore.entriesMax)
     if let key = request.idempotencyKey {

@@ -12,19 +12,18 @@ extension EtcdLockService {
     let found = try find(request.lease, on: nil, within: request.caller.confinement)
     let asked = request.ttl.flatMap { $0 > .zero ? $0 : nil }
     let ttl = asked ?? (found.first.value.isBound ? nil : Self.ttlOfBound)
-    let grant = try rewrite(request.lease, found, ttl: ttl, binds: true)
-    let held = change { state, notices in
+    let grant = try change(found, found.renewal(ttl, binds: true))
+    let held = change { state in
       let older = state.held[found.name]?.followers ?? []
       var held = Held(request.lease, grant)
       held.kinds = state.held[found.name]?.kinds ?? [:]
       (held.connection, held.renewsAt) = (request.caller.connection, Self.renewal(of: grant))
       state.held[found.name] = held
-      let now = MonotonicInstant(nanoseconds: HostClock.monotonic())
-      for client in older { notices.append { client.ended(.transferred, nil, at: now) } }
+      for client in older { state.notices.append { client.ended(.transferred, nil, at: Self.now()) } }
       return held
     }
     wake(by: held.renewsAt)
-    let snapshot = snapshot(held)
+    let snapshot = state.withLock { $0.snapshot(held) }
     snapshot.replayed = true
     return snapshot
   }
@@ -48,7 +47,7 @@ extension EtcdLockService {
       let waiting = Set(calls.compactMap { state.waiters[$0.number]?.place.name })
       // What this server wrote last may be ahead of what it was told.
       let names = Set(state.view.places.keys).union(state.held.keys).subtracting(waiting)
-      let found = names.sorted().compactMap { Self.found($0, in: state) }.filter { $0.first.value.retry != nil }
+      let found = names.sorted().compactMap(state.found).filter { $0.first.value.retry != nil }
       return (calls, found)
     }
     var outcome: CancelOutcome = ([], 0)
@@ -63,13 +62,8 @@ extension EtcdLockService {
       guard let lock = EtcdNames.decoded(lease.locks[0]),
         lease.first.value.retry == Self.hash(of: key, on: lock, by: caller)
       else { continue }
-      do throws(LeaseholdError) {
-        try end(lease, .released)
-        if lease.first.value.isWaiting { places += 1 } else { outcome.leases.append(lease.first.value.ref) }
-      } catch {
-        // It ended by itself meanwhile.
-        guard error.isOver else { throw error }
-      }
+      guard try releaseIfHeld(lease) else { continue }
+      if lease.first.value.isWaiting { places += 1 } else { outcome.leases.append(lease.first.value.ref) }
     }
     outcome.waiters = max(calls.count, places)
     return outcome

@@ -7,38 +7,37 @@ import Synchronization
 // Calls that take a place in a queue: what they need next is the queue's to say, doing it is done here.
 extension EtcdLockService {
   /// Begins a call, and goes on with it until it is granted, refused, or waits: of that the client hears.
-  func begin(_ wanted: Call.Wanted, _ client: any LeaseClient, at now: MonotonicInstant) -> AcquireOutcome {
-    let limit = configuration.limits.waiters
-    let result = state.withLock { state -> Result<Call, LeaseholdError> in
-      guard !state.isDraining else { return .failure(.draining()) }
-      if case .lease(let request, _) = wanted, let key = request.callersKey, state.canceled.contains(key) {
-        return .failure(.canceled())
-      }
-      guard state.calls.count < limit else { return .failure(.tooManyWaiters(limit)) }
-      state.lastWaiter += 1
-      let call = Call(state.lastWaiter, wanted, client, at: now)
-      state.calls[call.number] = call
-      return .success(call)
-    }
-    switch result {
-    case .failure(let error): return .refused(error)
-    case .success(let call): return perform(call)
-    }
-  }
-
-  /// Takes a call out of the table: the thread that does so answers it.
-  func claim(_ call: Call) -> Bool {
-    state.withLock { $0.calls.removeValue(forKey: call.number) != nil }
-  }
-
-  private func perform(_ call: Call) -> AcquireOutcome {
+  func begin(_ wanted: Call.Wanted, _ client: () -> any LeaseClient, at now: MonotonicInstant) -> AcquireOutcome {
+    let call: Call
+    do throws(LeaseholdError) { call = try enter(wanted, client, at: now) } catch { return .refused(error) }
     do throws(LeaseholdError) {
-      switch call.wanted {
+      switch wanted {
       case .lease(let request, let id): return try take(Attempt(wish(request, id)), call)
       case .mode(let request): return try convert(request, call)
       }
     } catch {
       return refused(call, error)
+    }
+  }
+
+  /// Puts a call into the table: the thread that takes it out again answers it.
+  private func enter(
+    _ wanted: Call.Wanted, _ client: () -> any LeaseClient, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> Call {
+    switch wanted {
+    case .lease(let request, _): try check(request)
+    case .mode(let request): try checkPlain(request.lock)
+    }
+    let (client, limit) = (client(), configuration.limits.waiters)
+    return try state.withLock { state throws(LeaseholdError) in
+      guard !state.isDraining else { throw .draining() }
+      if case .lease(let request, _) = wanted, let key = request.callersKey, state.canceled.contains(key) {
+        throw .canceled()
+      }
+      guard state.calls.count < limit else { throw .tooManyWaiters(limit) }
+      let call = Call(wanted, client, at: now)
+      state.calls[call.number] = call
+      return call
     }
   }
 
@@ -142,12 +141,9 @@ extension EtcdLockService {
   /// That a lock is not to be had now.
   func busy(_ call: Call, _ queues: [LockQueue], _ code: LeaseholdError.Code) -> LeaseholdError {
     guard queues.count == call.keys.count else { return .placeLost() }
-    let units = call.request.map { request in ([request.want] + request.others).map { Self.part($0) } }
-    let index =
-      queues.indices.first { index in
-        units.map { !queues[index].hasRoom(for: $0[index].units, as: $0[index].kind) } ?? true
-      } ?? 0
-    let shown = shown(call.keys[index], queues[index], listed: 10)
+    let parts = call.wants.map { Self.part($0) }
+    let index = parts.indices.first { !queues[$0].hasRoom(for: parts[$0].units, as: parts[$0].kind) } ?? 0
+    let shown = state.withLock { $0.shown(call.keys[index], queues[index], listed: 10) }
     let what = shown.holderCount > 0 ? "is held" : "is queued for"
     return .contended(
       code, shown,
@@ -157,8 +153,8 @@ extension EtcdLockService {
   }
 
   private func mismatch(_ call: Call, _ queues: [LockQueue], _ kind: QueueKind) -> LeaseholdError {
-    guard let request = call.request else { return .notConvertible(call.keys[0]) }
-    let asked = ([request.want] + request.others).map { QueueKind(limit: $0.limit) }
+    guard !call.wants.isEmpty else { return .notConvertible(call.keys[0]) }
+    let asked = call.wants.map { QueueKind(limit: $0.limit) }
     let index = asked.indices.first { asked[$0] != kind && $0 < queues.count && queues[$0].kind == kind } ?? 0
     return .mismatch(call.keys[index], kind.lockKind, asked[index].lockKind)
   }
@@ -183,7 +179,7 @@ extension EtcdLockService {
     let known = state.withLock { $0.session?.lease }
     if let known { return known }
     guard transaction.needsSession else { return 0 }
-    do throws(EtcdFailure) { return try currentSession() } catch { throw .engine(error) }
+    return try told(openSession(before: Self.deadline()))
   }
 
   /// Sends a transaction.
@@ -207,19 +203,14 @@ extension EtcdLockService {
     }
   }
 
-  /// Sends a change of a lease until something has come of it.
-  ///
-  /// - Throws: `engine-unavailable`, `outcome-unknown`.
-  func carryOut<Change: QueueChange>(_ change: inout Change) throws(LeaseholdError) {
-    let deadline = Self.deadline()
-    while let transaction = change.transaction {
-      change.receive(try send(transaction, try session(for: transaction), before: deadline))
-    }
+  /// Asks etcd; its failure is told in this engine's words.
+  func told<Answer>(_ ask: @autoclosure () throws(EtcdFailure) -> Answer) throws(LeaseholdError) -> Answer {
+    do throws(EtcdFailure) { return try ask() } catch { throw .engine(error) }
   }
 
   /// Looks, after the request came.
   func look(_ looks: [QueueLook], before deadline: Int64) throws(LeaseholdError) -> Sight {
-    do throws(EtcdFailure) { return try store.look(looks, before: deadline) } catch { throw .engine(error) }
+    try told(store.look(looks, before: deadline))
   }
 
   /// Reads queues, and what an Idempotency-Key has got, after the request came.

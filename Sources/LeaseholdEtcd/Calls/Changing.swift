@@ -4,18 +4,13 @@ internal import LeaseholdHost
 internal import LeaseholdQueue
 import Synchronization
 
-// Leases that get another mode, or that an operator ends.
+// Leases that get another mode, and what an operator does: leases that are ended, locks that are removed or resized.
 extension EtcdLockService {
   /// Makes a reader the writer, or a writer a reader; the client hears of it.
   public func convert(
     _ request: ConvertRequest, client: () -> any LeaseClient, at now: MonotonicInstant
   ) -> AcquireOutcome {
-    do {
-      try checkPlain(request.lock)
-    } catch {
-      return .refused(error)
-    }
-    return begin(.mode(request), client(), at: now)
+    begin(.mode(request), client, at: now)
   }
 
   /// Changes the mode, by a place in the queue where it needs one.
@@ -38,14 +33,10 @@ extension EtcdLockService {
           Upgrade(found.name, of: lock, mark: .random(in: .min ... .max), waits: request.wait > .zero), call)
       }
     } else if !isShared {
-      var lowering = Downgrade(found.name, of: lock)
-      lowering.look(found.sight.queues[0])
-      try carryOut(&lowering)
-      guard case .reader(let entry, let deadline) = lowering.phase else {
-        throw ended(request.lease, found, Self.expiry(of: found.first))
-      }
-      let grant = Attempt.Grant([entry], deadline: deadline ?? found.deadline ?? 0)
-      return answer(call, remember(grant, of: request.lease), hasDeadline: deadline ?? found.deadline != nil)
+      var grant = try change(found, .lower)
+      let deadline = grant.deadline == .max ? found.deadline : grant.deadline
+      grant.deadline = deadline ?? 0
+      return answer(call, remember(grant, of: request.lease), hasDeadline: deadline != nil)
     }
     let held = state.withLock { $0.held[found.name] }
     let grant = Attempt.Grant(found.entries, upgrade: found.upgrade, deadline: found.deadline ?? 0)
@@ -54,8 +45,8 @@ extension EtcdLockService {
 
   /// A lease that has the mode it was to get.
   private func answer(_ call: Call, _ held: Held, hasDeadline: Bool) -> AcquireOutcome {
-    guard claim(call) else { return .waiting(call.number, behind: nil) }
-    let snapshot = snapshot(held)
+    let snapshot = state.withLock { $0.calls.removeValue(forKey: call.number) == nil ? nil : $0.snapshot(held) }
+    guard let snapshot else { return .waiting(call.number, behind: nil) }
     if !hasDeadline { snapshot.deadline = nil }
     snapshot.isConverted = true
     return .granted(snapshot)
@@ -75,9 +66,8 @@ extension EtcdLockService {
     var seen = found
     let deadline = Self.deadline()
     while true {
-      var end = EndValue(
-        .broken, of: seen.first, at: Self.wall(), by: request.caller.inWords,
-        note: request.reason ?? seen.first.value.end?.note)
+      var end = EndValue(.broken, of: seen.first)
+      (end.by, end.note) = (request.caller.inWords, request.reason ?? seen.first.value.end?.note)
       if request.after > .zero {
         end.grace = min(request.after.millisecondsRoundedUp, try left(of: seen, before: deadline))
       }
@@ -85,12 +75,11 @@ extension EtcdLockService {
       let transaction =
         keepsPlace
         ? Break.later(seen.entries, upgrade: seen.upgrade, end, grace: end.grace) : Break.now(seen.entries, end)
-      guard let transaction else { preconditionFailure("a lease has an entry") }
       switch try send(transaction, 0, before: deadline) {
       case .done:
         if end.grace == 0 { ended(seen, end) }
         // An end without a grace is over by the time of the request, however long etcd took to write it.
-        let over = MonotonicInstant(nanoseconds: Self.instant(end.at)) + .milliseconds(end.grace)
+        let over = MonotonicInstant(wall: end.at) + .milliseconds(end.grace)
         return BreakOutcome(
           request, of: key, ref: seen.first.value.ref, owner: seen.first.value.owner, at: end.grace == 0 ? now : over)
       case .kept(let sight):
@@ -98,7 +87,7 @@ extension EtcdLockService {
         guard entries.count == seen.locks.count, entries[0].created == seen.first.created,
           sight.isInTime || !entries[0].value.needsMark
         else {
-          let earlier = sight.end ?? entries.first?.value.end ?? Self.expiry(of: seen.first)
+          let earlier = sight.end ?? entries.first?.value.end ?? seen.first.expiry
           throw .over(earlier, key: key, ref: seen.first.value.ref)
         }
         seen = Found(entries, upgrade: sight.queues[0].boundUpgrade(seen.name))
@@ -128,7 +117,7 @@ extension EtcdLockService {
   private func held(_ ref: String) -> Found? {
     state.withLock { state in
       for name in state.view.places.keys {
-        guard let found = Self.found(name, in: state), found.first.value.ref == ref else { continue }
+        guard let found = state.found(name), found.first.value.ref == ref else { continue }
         if !found.first.value.isWaiting, found.isInTime { return found }
       }
       return nil
@@ -137,12 +126,8 @@ extension EtcdLockService {
 
   /// The milliseconds that a lease has, about; a leader's own word, for nothing but how long a place is kept.
   private func left(of found: Found, before deadline: Int64) throws(LeaseholdError) -> Int64 {
-    do throws(EtcdFailure) {
-      let seconds = try gateway.timeToLive(found.first.lease, before: deadline)?.seconds ?? 0
-      return max(0, min(seconds * 1000 - found.first.value.cooldown, found.first.value.ttl + 1000))
-    } catch {
-      throw .engine(error)
-    }
+    let seconds = try told(gateway.timeToLive(found.first.lease, before: deadline))?.seconds ?? 0
+    return max(0, min(seconds * 1000 - found.first.value.cooldown, found.first.value.ttl + 1000))
   }
 
   /// Removes a lock; with force its leases end first, and its waiters are refused.
@@ -159,7 +144,7 @@ extension EtcdLockService {
       if !queue.entries.isEmpty {
         guard force else {
           throw .contended(
-            .inUse, shown(lock.key, queue, listed: 10),
+            .inUse, state.withLock { $0.shown(lock.key, queue, listed: 10) },
             "is in use; wait until nobody has or wants it, or give force=true to end its leases")
         }
         // From the back, so that nobody who waits is next meanwhile.
@@ -172,14 +157,67 @@ extension EtcdLockService {
           let all = isAlone ? Sight([queue]) : try look(entry.allLocks.map(QueueLook.queue), before: deadline)
           let others = all.queues.compactMap { $0.entry(entry.name) }
           let found = Found(others.isEmpty ? [entry] : others)
-          let end = EndValue(.lockRemoved, of: entry, at: Self.wall())
-          guard let transaction = Break.now(found.entries, end) else { continue }
-          if case .done = try send(transaction, 0, before: deadline) { ended(found, end) }
+          let end = EndValue(.lockRemoved, of: entry)
+          if case .done = try send(Break.now(found.entries, end), 0, before: deadline) { ended(found, end) }
         }
         continue
       }
       if case .done = try send(Upkeep.forget(encoded, kindModified: queue.kindModified), 0, before: deadline) { return }
     }
     throw .busyQueue(lock.key)
+  }
+
+  // MARK: Limits
+
+  /// Gives a counting lock another limit, in use or not.
+  ///
+  /// A smaller one comes into force when what is in use fits; until then nobody gets what comes back.
+  ///
+  /// - Throws: `kind-mismatch`, `engine-unavailable`, `outcome-unknown`; `not-supported` for names, 0 and pinned ones.
+  public func resize(
+    _ request: ResizeRequest, for caller: Caller, at now: MonotonicInstant
+  ) throws(LeaseholdError) -> OpenedLock {
+    if request.names != nil {
+      throw .notSupported("Slots on etcd have no names.", instead: "limit=N for slots that are alike")
+    }
+    if request.isPinned {
+      throw .notSupported(
+        "On etcd each caller's limit must be the lock's, so none is pinned, and none is 0.",
+        instead: "resize=true without pinned=true, and the new limit in your callers")
+    }
+    let (encoded, deadline) = (EtcdNames.encoded(request.key), Self.deadline())
+    var wasMade: Bool?
+    for _ in 0..<8 {
+      let queue = try look([.queue(encoded)], before: deadline).queues[0]
+      let isFree = queue.entries.isEmpty
+      if case .readersWriter? = queue.kind, !isFree {
+        throw .mismatch(request.key, .readersWriter, .counting(limit: request.limit))
+      }
+      let shown = state.withLock { $0.shown(request.key, queue, listed: 0) }
+      wasMade = wasMade ?? (queue.kind == nil)
+      if queue.kind == .counting(limit: request.limit), queue.blockers.isEmpty {
+        return OpenedLock(lock: shown, wasMade: wasMade == true, limitApplied: true)
+      }
+      let isBegun = queue.blockers.contains { $0.value.shrinksTo == request.limit }
+      let finish = queue.shrunk
+      if isBegun, finish == nil {
+        return OpenedLock(lock: shown, wasMade: false, limitApplied: false)
+      }
+      let name = "shrink-" + String(UInt64.random(in: .min ... .max), radix: 16)
+      let transaction =
+        isBegun
+        ? finish
+        : queue.resized(to: request.limit) ?? queue.shrinking(to: request.limit, by: name)
+      if let transaction, case .done = try send(transaction, 0, before: deadline), !isBegun {
+        state.withLock { $0.counters.resized += 1 }
+      }
+    }
+    throw .busyQueue(request.key)
+  }
+
+  /// Writes the smaller capacity of locks that have become small enough, whichever server was asked for it.
+  func shrink() {
+    let due = state.withLock { state in state.view.shrinking.compactMap { state.view.followed($0).shrunk } }
+    for transaction in due { _ = try? store.send(transaction, session: 0, before: Self.deadline()) }
   }
 }

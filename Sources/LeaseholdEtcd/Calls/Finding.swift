@@ -31,26 +31,33 @@ struct Found: Sendable {
     }
     return Sight(queues, isInTime: isInTime)
   }
+
+  /// A renewal of it, perhaps with another ttl.
+  func renewal(_ ttl: TimeSpan?, binds: Bool = false) -> LeaseChange.Kind {
+    .renew(fence: first.created, ttl: ttl?.millisecondsRoundedUp, binds: binds)
+  }
 }
 
-// Leases by their ids, and how they ended.
-extension EtcdLockService {
+extension EtcdState {
   /// A lease, or a place in a queue, by the name of its entries; `nil` where nothing is seen of it.
-  static func found(_ name: String, in state: borrowing EtcdState) -> Found? {
-    let (seen, held) = (state.view.entries(name), state.held[name])
+  func found(_ name: String) -> Found? {
+    let (seen, held) = (view.entries(name), held[name])
     var found: Found
     // What this server wrote last may be ahead of what it was told.
     if let held, seen.first.map({ $0.modified < held.grant.stamp }) ?? true {
       found = Found(held.grant.entries, upgrade: held.grant.upgrade)
     } else {
       guard let first = seen.first, seen.count == first.allLocks.count else { return nil }
-      found = Found(seen, upgrade: state.view.queue(first.lock).boundUpgrade(name))
-      found.isInTime = !state.view.isCooling(first)
+      found = Found(seen, upgrade: view.queue(first.lock).boundUpgrade(name))
+      found.isInTime = !view.isCooling(first)
     }
     found.deadline = held?.deadline
     return found
   }
+}
 
+// Leases by their ids, and how they ended.
+extension EtcdLockService {
   /// Finds a lease that is held.
   ///
   /// - Throws: `no-such-lease`, and what 410 says of its end.
@@ -59,7 +66,7 @@ extension EtcdLockService {
   ) throws(LeaseholdError) -> Found {
     if let lock { try checkPlain(lock) }
     let name = EtcdNames.entry(of: id)
-    let (seen, isOver) = state.withLock { (Self.found(name, in: $0), $0.ends[name] != nil) }
+    let (seen, isOver) = state.withLock { ($0.found(name), $0.ends[name] != nil) }
     // No entry comes back: an end is newer than whatever is still seen of it.
     if isOver { throw over(id, nil, within: confinement) }
     // A lease that was granted a moment ago may still be seen as a waiter, or not at all.
@@ -67,7 +74,7 @@ extension EtcdLockService {
     let found = if let known { known } else { try search(id, within: confinement) }
     guard !found.first.value.isWaiting else { throw over(id, nil, within: confinement) }
     guard found.isInTime else {
-      throw over(id, found.first.value.end ?? Self.expiry(of: found.first), within: confinement)
+      throw over(id, found.first.value.end ?? found.first.expiry, within: confinement)
     }
     for entry in found.entries {
       guard let key = EtcdNames.decoded(entry.lock), let confinement, !confinement.covers(key.text) else { continue }
@@ -111,15 +118,8 @@ extension EtcdLockService {
     _ looks: [QueueLook], of name: String, isCertain: Bool, before deadline: Int64
   ) throws(LeaseholdError) -> Sight {
     guard isCertain else { return try look(looks, before: deadline) }
-    do throws(EtcdFailure) {
-      return try store.lookForCertain(looks, by: .locks(name), before: deadline)
-    } catch {
-      throw .engine(error)
-    }
+    return try told(store.lookForCertain(looks, by: .locks(name), before: deadline))
   }
-
-  /// The end of a lease whose time has passed.
-  static func expiry(of entry: QueueEntry) -> EndValue { EndValue(.expired, of: entry, at: wall()) }
 
   /// The end of a lease that is not there.
   private func over(_ id: LeaseID, _ end: EndValue?, within confinement: Confinement?) -> LeaseholdError {
@@ -133,10 +133,5 @@ extension EtcdLockService {
       return confinement.refusal("This was a lease on a lock that token '\(confinement.token)' may not use")
     }
     return .over(end, key: EtcdNames.decoded(end.lock), ref: ref)
-  }
-
-  /// A reading of CLOCK_MONOTONIC for milliseconds of the wall clock, which is never ahead.
-  static func instant(_ wall: Int64) -> Int64 {
-    min(wall.multipliedReportingOverflow(by: 1_000_000).partialValue - HostClock.wallOffset(), HostClock.monotonic())
   }
 }

@@ -4,6 +4,38 @@ internal import LeaseholdHost
 internal import LeaseholdQueue
 import Synchronization
 
+/// Leases that are renewed together, by several threads.
+private final class Batch: Sendable {
+  let leases: [LeaseID]
+  private let next = Atomic(0)
+  private let results: Mutex<[Result<LeaseSnapshot, LeaseholdError>?]>
+  private let isOver = Alarm()
+
+  init(_ leases: [LeaseID]) {
+    self.leases = leases
+    results = Mutex(Array(repeating: nil, count: leases.count))
+  }
+
+  /// Renews as long as there are some that nobody has begun with.
+  func work(_ renew: (LeaseID) -> Result<LeaseSnapshot, LeaseholdError>) {
+    while true {
+      let index = next.add(1, ordering: .relaxed).oldValue
+      guard index < leases.count else { return isOver.ring() }
+      let result = renew(leases[index])
+      results.withLock { $0[index] = result }
+    }
+  }
+
+  /// Waits for all; each has a deadline of its own.
+  func all() -> [Result<LeaseSnapshot, LeaseholdError>] {
+    while true {
+      let done = results.withLock { $0.compactMap(\.self) }
+      if done.count == leases.count { return done }
+      isOver.sleep(until: HostClock.monotonic(after: .seconds(1)))
+    }
+  }
+}
+
 // Leases that are held: renewed, released.
 extension EtcdLockService {
   /// Follows a lease that this server told of.
@@ -29,50 +61,59 @@ extension EtcdLockService {
     if ttl == .zero { throw .notSupported("A lease on etcd needs a ttl.", instead: "a ttl") }
     let found = try find(lease, on: lock, within: confinement)
     if let end = found.first.value.end { throw .beingBroken(found.first, end) }
-    return snapshot(remember(try rewrite(lease, found, ttl: ttl), of: lease))
+    let held = remember(try change(found, found.renewal(ttl)), of: lease)
+    return state.withLock { $0.snapshot(held) }
   }
 
-  /// Puts a lease that is held on a new lease of etcd, perhaps with another ttl.
-  func rewrite(
-    _ lease: LeaseID, _ found: Found, ttl: TimeSpan?, binds: Bool = false
-  ) throws(LeaseholdError) -> Attempt.Grant {
-    var renewal = Renewal(found.name, found.locks, fence: found.first.created, ttl: ttl?.millisecondsRoundedUp)
-    renewal.binds = binds
-    renewal.look(found.sight)
-    try carryOut(&renewal)
-    guard case .renewed(let grant) = renewal.phase else {
-      let end = if case .ended(let end?) = renewal.phase { end } else { Self.expiry(of: found.first) }
-      // In the grace that an operator gives, the lease stands and can be released.
-      if Self.over(end) > Self.now() { throw .beingBroken(found.first, end) }
-      throw ended(lease, found, end)
+  /// The threads that renew the leases of one request.
+  private static let renewersMax = 16
+
+  /// Renews many at a time: each is a transaction of its own.
+  public func renew(
+    _ leases: [LeaseID], ttl: TimeSpan?, within confinement: Confinement?, at now: MonotonicInstant
+  ) -> [Result<LeaseSnapshot, LeaseholdError>] {
+    let batch = Batch(leases)
+    let one = { @Sendable [self] (lease: LeaseID) -> Result<LeaseSnapshot, LeaseholdError> in
+      Result { () throws(LeaseholdError) in try renew(lease, on: nil, ttl: ttl, within: confinement, at: now) }
     }
-    return grant
+    for _ in 1..<max(1, min(leases.count, Self.renewersMax)) where !run({ batch.work(one) }) { break }
+    batch.work(one)
+    return batch.all()
   }
 
-  /// That a lease had ended before this server knew of it.
-  func ended(_ lease: LeaseID, _ found: Found, _ end: EndValue) -> LeaseholdError {
-    ended(found, end)
-    return .over(end, key: EtcdNames.decoded(found.first.lock), ref: lease.ref)
+  /// Changes a lease as long as it is what was seen of it.
+  ///
+  /// - Throws: What 410 says of its end, `engine-unavailable`, `outcome-unknown`.
+  func change(_ found: Found, _ kind: LeaseChange.Kind) throws(LeaseholdError) -> Attempt.Grant {
+    var change = LeaseChange(found.name, found.locks, kind)
+    change.look(found.sight)
+    let deadline = Self.deadline()
+    while let transaction = change.transaction {
+      change.receive(try send(transaction, try session(for: transaction), before: deadline))
+    }
+    switch change.phase {
+    case .done(let grant): return grant
+    case .ended(let end):
+      let end = end ?? found.first.expiry
+      // In the grace that an operator gives, the lease stands and can be released.
+      if !kind.isRelease, end.over > Self.now() { throw .beingBroken(found.first, end) }
+      ended(found, end)
+      throw .over(end, key: EtcdNames.decoded(found.first.lock), ref: found.first.value.ref)
+    case .looking, .sending: preconditionFailure("a change that is neither done nor late")
+    }
   }
 
   /// Remembers what was written of a lease, and tells those who follow it.
   func remember(_ grant: Attempt.Grant, of id: LeaseID) -> Held {
-    change { state, notices in
+    change { state in
       state.counters.renewed += 1
       let name = grant.entries[0].name
       guard var held = state.held[name] else { return Held(id, grant) }
       (held.grant, held.taken) = (grant, nil)
       if held.connection != 0 { held.renewsAt = Self.renewal(of: grant) }
       state.held[name] = held
-      Self.tell(held, &notices)
+      state.tell(held)
       return held
-    }
-  }
-
-  /// Tells those who follow a lease of its deadline.
-  static func tell(_ held: Held, _ notices: inout [@Sendable () -> Void]) {
-    for client in held.followers {
-      notices.append { client.renewed(until: MonotonicInstant(nanoseconds: held.deadline)) }
     }
   }
 
@@ -94,7 +135,7 @@ extension EtcdLockService {
     }
   }
 
-  /// Ends a lease as long as it is what was seen of it.
+  /// Ends a lease.
   ///
   /// - Returns: Its first entry as it was.
   func end(
@@ -107,36 +148,28 @@ extension EtcdLockService {
 
   /// Ends what was seen of a lease.
   func end(_ found: Found, _ reason: EndReason) throws(LeaseholdError) {
-    let end = EndValue(reason, of: found.first, at: Self.wall())
-    var release = Release(found.name, found.locks, end)
-    release.look(found.sight)
-    try carryOut(&release)
-    switch release.phase {
-    case .released: ended(found, end)
-    case .ended(let earlier):
-      let earlier = earlier ?? Self.expiry(of: found.first)
-      ended(found, earlier)
-      throw .over(earlier, key: EtcdNames.decoded(found.first.lock), ref: found.first.value.ref)
-    case .looking, .deleting: preconditionFailure("a release that is neither done nor late")
+    let end = EndValue(reason, of: found.first)
+    _ = try change(found, .release(end))
+    ended(found, end)
+  }
+
+  /// Releases what was seen of a lease; false where it ended by itself meanwhile.
+  func releaseIfHeld(_ found: Found) throws(LeaseholdError) -> Bool {
+    do throws(LeaseholdError) {
+      try end(found, .released)
+      return true
+    } catch {
+      guard error.isOver else { throw error }
+      return false
     }
   }
 
   /// A lease is over.
   func ended(_ found: Found, _ end: EndValue) {
-    change { state, notices in
+    change { state in
       guard !found.first.value.isWaiting else { return }
       state.ends.note(found.name, end)
-      Self.end(found.name, end.endReason, end.breakNote, at: HostClock.monotonic(), &state, &notices)
-    }
-  }
-
-  /// Forgets a lease, and tells those who follow it.
-  static func end(
-    _ name: String, _ reason: EndReason, _ note: BreakNote?, at now: Int64, _ state: inout EtcdState,
-    _ notices: inout [@Sendable () -> Void]
-  ) {
-    for client in state.held.removeValue(forKey: name)?.followers ?? [] {
-      notices.append { client.ended(reason, note, at: MonotonicInstant(nanoseconds: now)) }
+      state.end(found.name, end.endReason, end.breakNote, at: Self.now())
     }
   }
 
@@ -158,7 +191,7 @@ extension EtcdLockService {
     let lock = key.map { EtcdNames.encoded($0) }
     let words = caller?.inWords
     let find = { [self] () -> [Found]? in
-      let all = state.withLock { state in state.view.places.keys.sorted().compactMap { Self.found($0, in: state) } }
+      let all = state.withLock { state in state.view.places.keys.sorted().compactMap(state.found) }
       let found = all.filter { lease in
         let value = lease.first.value
         guard !value.isWaiting, lease.isInTime, value.owner.isExactly(owner) else { return false }
@@ -169,15 +202,7 @@ extension EtcdLockService {
     }
     let found = heard(find) ?? []
     var refs: [String] = []
-    for lease in found {
-      do throws(LeaseholdError) {
-        try end(lease, .released)
-        refs.append(lease.first.value.ref)
-      } catch {
-        // It ended by itself meanwhile.
-        guard error.isOver else { throw error }
-      }
-    }
+    for lease in found where try releaseIfHeld(lease) { refs.append(lease.first.value.ref) }
     return refs
   }
 }

@@ -4,7 +4,7 @@ internal import LeaseholdQueue
 import Synchronization
 
 // What is seen of locks and leases: any former state of the cluster, a moment old as a rule.
-extension EtcdLockService {
+extension EtcdState {
   /// A lease that this server tells of.
   func snapshot(_ held: Held) -> LeaseSnapshot {
     let snapshot = snapshot(Found(held.grant.entries, upgrade: held.grant.upgrade), id: held.id)
@@ -15,57 +15,42 @@ extension EtcdLockService {
 
   /// A lease as it was seen.
   func snapshot(_ found: Found, id: LeaseID? = nil) -> LeaseSnapshot {
-    state.withLock { Self.snapshot(found, id: id, in: $0) }
-  }
-
-  private static func snapshot(_ found: Found, id: LeaseID?, in state: borrowing EtcdState) -> LeaseSnapshot {
     let (first, value) = (found.first, found.first.value)
     let units = value.units + (found.upgrade?.value.units ?? 0)
     let key = EtcdNames.decoded(first.lock) ?? LockName.unnamed
     let snapshot = LeaseSnapshot(
-      id: id ?? LeaseID(high: value.refNumber << 24, low: 0), key: key, kind: kind(of: first, in: state),
+      id: id ?? LeaseID(high: value.refNumber << 24, low: 0), key: key, kind: kind(of: first),
       mode: found.upgrade == nil ? value.mode : .exclusive, count: value.count, units: units,
       fence: found.upgrade?.created ?? first.created, owner: value.owner, ttl: .milliseconds(value.ttl),
-      grantedAt: MonotonicInstant(nanoseconds: instant(value.at)))
+      grantedAt: MonotonicInstant(wall: value.at))
     snapshot.bindsConnection = value.isBound
     (snapshot.waited, snapshot.cooldown) = (.milliseconds(value.waited), .milliseconds(value.cooldown))
     snapshot.deadline = found.deadline.map { MonotonicInstant(nanoseconds: $0) }
     if let end = value.end {
-      snapshot.deadline = over(end)
+      snapshot.deadline = end.over
       snapshot.breaking = BreakNote(reason: end.note, by: end.by)
     }
     if !found.isInTime { (snapshot.state, snapshot.deadline) = (.cooling, nil) }
     if found.entries.count > 1 {
       snapshot.parts = found.entries.map { entry in
         LeasePart(
-          key: EtcdNames.decoded(entry.lock) ?? key, kind: kind(of: entry, in: state), mode: entry.value.mode,
+          key: EtcdNames.decoded(entry.lock) ?? key, kind: kind(of: entry), mode: entry.value.mode,
           count: entry.value.count, units: entry.value.units, limitApplied: nil, binding: nil)
       }
     }
     return snapshot
   }
 
-  private static func kind(of entry: QueueEntry, in state: borrowing EtcdState) -> LockKind {
+  private func kind(of entry: QueueEntry) -> LockKind {
     let isWhole = entry.value.isShared || entry.value.units == QueueKind.readerUnits
-    let queue = state.view.queue(entry.lock)
+    let queue = view.queue(entry.lock)
     // A lock keeps its kind while it has entries. What was seen before this one came may be that of an earlier use.
-    let seen = queue.revision >= entry.created ? queue.kind : state.held[entry.name]?.kinds[entry.lock]
+    let seen = queue.revision >= entry.created ? queue.kind : held[entry.name]?.kinds[entry.lock]
     return seen?.lockKind ?? (isWhole ? .readersWriter : .slots)
-  }
-
-  /// When an operator's grace is over.
-  static func over(_ end: EndValue) -> MonotonicInstant {
-    MonotonicInstant(nanoseconds: instant(end.at)) + .milliseconds(min(end.grace, Limits.deadlineAhead.milliseconds))
   }
 
   /// A lock as it was seen.
   func shown(_ key: LockKey, _ queue: LockQueue, listed: Int) -> LockSnapshot {
-    state.withLock { Self.shown(key, queue, listed: listed, in: $0) }
-  }
-
-  static func shown(
-    _ key: LockKey, _ queue: LockQueue, listed: Int, in state: borrowing EtcdState
-  ) -> LockSnapshot {
     let (leases, waiters) = (queue.holders, queue.waiting)
     var (cooling, used, blocked, fence) = (0, 0, 0, Int64?.none)
     for entry in queue.entries where !entry.value.isWaiting {
@@ -75,20 +60,20 @@ extension EtcdLockService {
       }
       used += entry.value.units
       fence = max(fence ?? 0, entry.created)
-      if state.view.isCooling(entry) { cooling += 1 }
+      if view.isCooling(entry) { cooling += 1 }
     }
     var shown = LockSnapshot(
       key: key, kind: (queue.kind ?? .readersWriter).lockKind, capacity: queue.capacity, version: queue.version)
     (shown.heldUnits, shown.fence) = (used, fence)
     (shown.holderCount, shown.coolingCount, shown.waiterCount) = (leases.count - cooling, cooling, waiters.count)
-    shown.firstCame = waiters.first.map { MonotonicInstant(nanoseconds: instant($0.value.at)) }
+    shown.firstCame = waiters.first.map { MonotonicInstant(wall: $0.value.at) }
     shown.holders = leases.prefix(listed).map { entry in
       var found = Found([entry], upgrade: queue.boundUpgrade(entry.name))
-      found.isInTime = !state.view.isCooling(entry)
-      return snapshot(found, id: nil, in: state)
+      found.isInTime = !view.isCooling(entry)
+      return snapshot(found)
     }
     shown.waiters = waiters.prefix(listed).map { entry in
-      let since = MonotonicInstant(nanoseconds: instant(entry.value.at))
+      let since = MonotonicInstant(wall: entry.value.at)
       return WaiterSnapshot(
         owner: entry.value.owner, mode: entry.value.mode, count: entry.value.count, since: since, until: since)
     }
@@ -100,34 +85,35 @@ extension EtcdLockService {
   /// One lock, as the view of the cluster shows it.
   ///
   /// - Throws: `no-such-lock`.
-  static func snapshot(
-    _ key: LockKey, listed: Int, in state: borrowing EtcdState
-  ) throws(LeaseholdError) -> LockSnapshot {
-    let queue = state.view.queue(EtcdNames.encoded(key))
+  func snapshot(_ key: LockKey, listed: Int) throws(LeaseholdError) -> LockSnapshot {
+    let queue = view.queue(EtcdNames.encoded(key))
     guard queue.kind != nil || !queue.entries.isEmpty else { throw .noSuchLock(key) }
-    return shown(key, queue, listed: listed, in: state)
+    return shown(key, queue, listed: listed)
   }
+}
 
+extension EtcdLockService {
   /// One lease.
   ///
   /// - Throws: `no-such-lease`, and what 410 says of its end.
   public func lease(
     _ lease: LeaseID, within confinement: Confinement?, at now: MonotonicInstant
   ) throws(LeaseholdError) -> LeaseSnapshot {
-    snapshot(try find(lease, on: nil, within: confinement), id: lease)
+    let found = try find(lease, on: nil, within: confinement)
+    return state.withLock { $0.snapshot(found, id: lease) }
   }
 
   /// The leases that are held, by the order of their grants.
   public func leases(_ filter: ListFilter) -> Page<LeaseSnapshot> {
     catchUp()
     return state.withLock { state in
-      let all = state.view.places.keys.compactMap { Self.found($0, in: state) }.filter { found in
+      let all = state.view.places.keys.compactMap(state.found).filter { found in
         guard !found.first.value.isWaiting, found.isInTime else { return false }
         guard filter.owner == nil || found.first.value.owner.isExactly(filter.owner) else { return false }
         return found.locks.allSatisfy { Self.covers($0, filter.confinement) }
           && (filter.keyPrefix.map { prefix in found.locks.contains { Self.begins($0, prefix) } } ?? true)
       }.sorted { ($0.first.created, $0.name) < ($1.first.created, $1.name) }
-      return Self.page(all, filter) { Self.snapshot($0, id: nil, in: state) }
+      return Self.page(all, filter) { state.snapshot($0) }
     }
   }
 
@@ -140,9 +126,7 @@ extension EtcdLockService {
     try checkPlain(lock)
     let end = HostClock.monotonic() + Self.catchUpMax
     if let sight = try? store.look([.queue(EtcdNames.encoded(lock.key))], before: end) { note(sight) }
-    return try state.withLock { state throws(LeaseholdError) in
-      try Self.snapshot(lock.key, listed: listed, in: state)
-    }
+    return try state.withLock { state throws(LeaseholdError) in try state.snapshot(lock.key, listed: listed) }
   }
 
   /// The locks, by name.
@@ -164,7 +148,7 @@ extension EtcdLockService {
         }
       }
       return Self.page(all, filter) { lock in
-        Self.shown(EtcdNames.decoded(lock) ?? LockName.unnamed, state.view.queue(lock), listed: 0, in: state)
+        state.shown(EtcdNames.decoded(lock) ?? LockName.unnamed, state.view.queue(lock), listed: 0)
       }
     }
   }

@@ -19,9 +19,9 @@ extension EtcdLockService {
       held.connection = request.caller.connection
       held.renewsAt = Self.renewal(of: grant)
     }
-    let (isOurs, told) = change { state, notices -> (Bool, Held) in
-      guard state.calls.removeValue(forKey: call.number) != nil else { return (false, held) }
-      guard isInTime else { return (true, held) }
+    let (isOurs, told) = change { state -> (Bool, LeaseSnapshot?) in
+      guard state.calls.removeValue(forKey: call.number) != nil else { return (false, nil) }
+      guard isInTime else { return (true, nil) }
       switch call.wanted {
       case .mode: state.counters.converted += 1
       case .lease where grant.isReplay: state.counters.replayed += 1
@@ -31,20 +31,19 @@ extension EtcdLockService {
       held.followers = earlier?.followers ?? []
       if case .mode = call.wanted, let earlier {
         (held.connection, held.renewsAt, held.kinds) = (earlier.connection, earlier.renewsAt, earlier.kinds)
-        Self.tell(held, &notices)
+        state.tell(held)
       }
       state.held[place.name] = held
-      return (true, held)
+      return (true, state.snapshot(held))
     }
     wake(by: min(held.deadline, held.renewsAt))
-    guard isOurs, isInTime else {
+    guard let told else {
       if isInTime { place.giveUp(.withdrawn) }
       leave(place)
       return isOurs ? .refused(.placeLost()) : .waiting(call.number, behind: nil)
     }
-    let snapshot = snapshot(told)
-    if case .mode = call.wanted { snapshot.isConverted = true } else { snapshot.replayed = grant.isReplay }
-    return .granted(snapshot)
+    if case .mode = call.wanted { told.isConverted = true } else { told.replayed = grant.isReplay }
+    return .granted(told)
   }
 
   /// When a lease that is bound to a connection is renewed next.
@@ -55,10 +54,10 @@ extension EtcdLockService {
     guard let request = call.request, request.wait > .zero, !request.holding.isEmpty else { return nil }
     let names = Set(request.holding.map { EtcdNames.entry(of: $0) })
     let own = state.withLock { state in
-      names.filter { state.ends[$0] == nil }.compactMap { Self.found($0, in: state) }.filter(\.isInTime)
+      names.filter { state.ends[$0] == nil }.compactMap(state.found).filter(\.isInTime)
         .flatMap { $0.entries + [$0.upgrade].compactMap(\.self) }
     }.filter { !$0.value.isWaiting }
-    for want in [request.want] + request.others {
+    for want in call.wants {
       let part = Self.part(want)
       let held = own.filter { $0.lock == part.lock }
       let units = held.reduce(part.units) { $0 + $1.value.units }
@@ -76,12 +75,12 @@ extension EtcdLockService {
   /// - Parameter session: The session that it was put on.
   func wait(_ call: Call, _ place: any QueueCall, _ session: Int64) -> AcquireOutcome {
     var place = place
-    let isLost = change { state, notices -> Bool in
+    let isLost = change { state -> Bool in
       // A newer request with the same Idempotency-Key takes the place over.
       let others = state.waitersByLock[place.locks[0]] ?? []
       for number in others where state.waiters[number]?.place.name == place.name {
-        guard let other = Self.remove(number, from: &state) else { continue }
-        notices.append { [self] in refuse(other.call, .superseded()) }
+        guard let other = state.removeWaiter(number) else { continue }
+        state.notices.append { [self] in refuse(other.call, .superseded()) }
       }
       guard state.calls[call.number] != nil, state.session?.lease == session else { return true }
       state.waiters[call.number] = Waiter(call: call, place: place)
@@ -96,16 +95,6 @@ extension EtcdLockService {
     judge(place.locks)
     wake(by: call.until)
     return .waiting(call.number, behind: nil)
-  }
-
-  /// Forgets a waiter.
-  static func remove(_ number: WaiterID, from state: inout EtcdState) -> Waiter? {
-    guard let waiter = state.waiters.removeValue(forKey: number) else { return nil }
-    for lock in waiter.place.locks {
-      state.waitersByLock[lock]?.remove(number)
-      if state.waitersByLock[lock]?.isEmpty ?? false { state.waitersByLock[lock] = nil }
-    }
-    return waiter
   }
 
   /// Looks at queues for those who wait here and are next, or have lost their places.
@@ -159,7 +148,7 @@ extension EtcdLockService {
     }
   }
 
-  private func forget(_ waiter: Waiter) { _ = state.withLock { Self.remove(waiter.call.number, from: &$0) } }
+  private func forget(_ waiter: Waiter) { _ = state.withLock { $0.removeWaiter(waiter.call.number) } }
 
   // MARK: Taking back
 
@@ -171,7 +160,7 @@ extension EtcdLockService {
         if state.calls.removeValue(forKey: number) != nil { state.counters.canceled += 1 }
         // The thread that binds it finds no client to tell, and takes it back.
         guard let waiter = state.waiters[number], !waiter.isBinding else { return nil }
-        return Self.remove(number, from: &state)
+        return state.removeWaiter(number)
       }
       if let waiter { giveUp(waiter) }
     case .grant(let grant):

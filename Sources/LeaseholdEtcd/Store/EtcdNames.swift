@@ -1,5 +1,6 @@
 internal import HTTPExchange
 internal import Leasehold
+internal import LeaseholdHost
 internal import LeaseholdQueue
 
 /// The names of locks and leases in etcd.
@@ -19,14 +20,7 @@ enum EtcdNames {
   static func digest(_ texts: String...) -> String { hexadecimal(bytes(texts)[...]) }
 
   private static func hexadecimal(_ bytes: ArraySlice<UInt8>) -> String {
-    String(unsafeUninitializedCapacity: 2 * bytes.count) { digits in
-      for (index, byte) in bytes.enumerated() {
-        for (place, nibble) in [(0, byte >> 4), (1, byte & 15)] {
-          digits[2 * index + place] = nibble < 10 ? 0x30 + nibble : 0x57 + nibble
-        }
-      }
-      return 2 * bytes.count
-    }
+    bytes.map { $0.digits(2, radix: 16) }.joined()
   }
 
   private static func bytes(_ texts: [String]) -> [UInt8] {
@@ -44,6 +38,14 @@ enum EtcdNames {
     let pad = bytes(["pad", lock.text, key])
     func word(_ from: Int) -> UInt64 { pad[from..<from + 8].reduce(0) { $0 << 8 | UInt64($1) } }
     return LeaseID(high: id.high ^ word(0), low: id.low ^ word(8))
+  }
+}
+
+extension MonotonicInstant {
+  /// The instant of milliseconds of the wall clock, which is never ahead.
+  init(wall: Int64) {
+    let nanoseconds = wall.multipliedReportingOverflow(by: 1_000_000).partialValue - HostClock.wallOffset()
+    self.init(nanoseconds: min(nanoseconds, HostClock.monotonic()))
   }
 }
 
@@ -69,13 +71,21 @@ extension EntryValue {
 extension QueueEntry {
   /// The locks of the whole lease.
   var allLocks: [String] { value.locks.isEmpty ? [lock] : value.locks }
+
+  /// The end of a lease whose time has passed.
+  var expiry: EndValue { EndValue(.expired, of: self) }
 }
 
 extension EndValue {
-  /// The end of a lease, for who asks later.
-  init(_ reason: EndReason, of entry: QueueEntry, at wall: Int64, by: String? = nil, note: String? = nil) {
-    self.init(reason: reason.name, by: by, at: wall)
-    (self.note, lock, locks, ref) = (note, entry.allLocks[0], entry.value.locks, entry.value.ref)
+  /// The end of a lease now, for who asks later.
+  init(_ reason: EndReason, of entry: QueueEntry) {
+    self.init(reason: reason.name, at: EtcdLockService.wall())
+    (lock, locks, ref) = (entry.allLocks[0], entry.value.locks, entry.value.ref)
+  }
+
+  /// When an operator's grace is over.
+  var over: MonotonicInstant {
+    MonotonicInstant(wall: at) + .milliseconds(min(grace, Limits.deadlineAhead.milliseconds))
   }
 
   /// The reason; of a word that a later version wrote, that its time has passed.

@@ -21,12 +21,12 @@ final class LeasePool: Sendable {
   private let gateway: EtcdGateway
   /// The lease of each class.
   private let leases = Mutex<[Int64: Made]>([:])
-  /// Classes that are being granted in line, so that one call serves all who need it.
-  private let making = Mutex<[Int64: Grant]>([:])
+  /// Taken while a lease is granted in line, so that one call serves all who need that class.
+  private let turns = (0..<16).map { _ in Turn() }
 
-  private final class Grant: Sendable {
-    let result = Mutex<Result<Made, EtcdFailure>?>(nil)
-    let waiting = Mutex<[Alarm]>([])
+  /// A mutex in an array.
+  private final class Turn: Sendable {
+    let mutex = Mutex(())
   }
 
   init(_ gateway: EtcdGateway) { self.gateway = gateway }
@@ -42,56 +42,30 @@ final class LeasePool: Sendable {
     for ttl: Int64, slack: Int64 = 1, before deadline: Int64
   ) throws(EtcdFailure) -> (lease: Int64, sent: Int64) {
     let seconds = (ttl + Self.second - 1) / Self.second + slack
-    while true {
-      let now = HostClock.monotonic()
-      let found = leases.withLock { leases -> Int64? in
-        guard let made = leases[seconds], Self.isYoung(made, for: ttl, at: now) else { return nil }
-        leases[seconds]?.isUsed = true
-        return made.lease
-      }
-      if let found { return (found, now) }
-      try make(seconds, slack, before: deadline)
-    }
-  }
-
-  private static func isYoung(_ made: Made, for ttl: Int64, at now: Int64) -> Bool {
-    now + ttl <= made.sent + made.seconds * second
-  }
-
-  /// Grants a lease, once for all who want one of that class.
-  private func make(_ seconds: Int64, _ slack: Int64, before deadline: Int64) throws(EtcdFailure) {
-    let (grant, isMine) = making.withLock { making in
-      if let grant = making[seconds] { return (grant, false) }
-      let grant = Grant()
-      making[seconds] = grant
-      return (grant, true)
-    }
-    guard isMine else {
-      let alarm = Alarm()
-      grant.waiting.withLock { $0.append(alarm) }
+    if let found = take(seconds, for: ttl) { return found }
+    return try turns[Int(seconds) % turns.count].mutex.withLock { _ throws(EtcdFailure) in
       while true {
-        if let result = grant.result.withLock({ $0 }) {
-          _ = try result.get()
-          return
-        }
+        if let found = take(seconds, for: ttl) { return found }
         guard HostClock.monotonic() < deadline else { throw .unavailable("etcd did not grant a lease in time") }
-        alarm.sleep(until: min(deadline, HostClock.monotonic() + Self.second / 10))
+        try make(seconds, slack, before: deadline)
       }
     }
-    let sent = HostClock.monotonic()
-    let result: Result<Made, EtcdFailure>
-    do throws(EtcdFailure) {
-      let lease = try gateway.grantLease(seconds: seconds, before: deadline)
-      let made = Made(lease: lease, sent: sent, seconds: seconds, slack: slack)
-      leases.withLock { $0[seconds] = made }
-      result = .success(made)
-    } catch {
-      result = .failure(error)
+  }
+
+  /// The lease of a class, if it is young enough.
+  private func take(_ seconds: Int64, for ttl: Int64) -> (lease: Int64, sent: Int64)? {
+    let now = HostClock.monotonic()
+    return leases.withLock { leases in
+      guard let made = leases[seconds], now + ttl <= made.sent + seconds * Self.second else { return nil }
+      leases[seconds]?.isUsed = true
+      return (made.lease, now)
     }
-    _ = making.withLock { $0.removeValue(forKey: seconds) }
-    grant.result.withLock { $0 = result }
-    for alarm in grant.waiting.withLock({ $0 }) { alarm.ring() }
-    _ = try result.get()
+  }
+
+  private func make(_ seconds: Int64, _ slack: Int64, before deadline: Int64) throws(EtcdFailure) {
+    let sent = HostClock.monotonic()
+    let lease = try gateway.grantLease(seconds: seconds, before: deadline)
+    leases.withLock { $0[seconds] = Made(lease: lease, sent: sent, seconds: seconds, slack: slack) }
   }
 
   /// Forgets all: one of them was gone too early.

@@ -91,13 +91,7 @@ struct QueueStore: Sendable {
     for transaction: QueueTransaction, _ session: Int64, before deadline: Int64
   ) throws(EtcdFailure) -> Leases {
     var chosen = Leases()
-    for write in transaction.writes {
-      let lease: LeaseClass
-      switch write {
-      case .put(_, _, let on), .move(_, let on): lease = on
-      case .delete: continue
-      }
-      guard chosen.ids[lease] == nil else { continue }
+    for lease in transaction.writes.compactMap(\.lease) where chosen.ids[lease] == nil {
       switch lease {
       case .none: break
       case .session: (chosen.ids[lease], chosen.main) = (session, session)

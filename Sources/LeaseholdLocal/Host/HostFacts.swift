@@ -1,10 +1,17 @@
 import Glibc
+import Leasehold
 import LeaseholdHost
 
 /// Small facts that the kernel tells in files.
 enum HostFacts {
   /// The inode of this process's IPC namespace: two programs share semaphores only if theirs are equal.
   static func ipcNamespace() -> UInt64 { inode(of: "/proc/self/ns/ipc") ?? 0 }
+
+  /// A file of the kernel's; `nil` when it cannot be read, or is empty.
+  static func text(of path: String) -> [UInt8]? {
+    let (text, failure) = HostFile.read(path, bytesMax: 1 << 22)
+    return failure == 0 && !text.isEmpty ? text : nil
+  }
 
   /// The inode that a path leads to; `nil` where that may not be known.
   static func inode(of path: String) -> UInt64? {
@@ -15,7 +22,7 @@ enum HostFacts {
   /// Returns true when the kernel destroys a segment when its last user dies (kernel.shm_rmid_forced): the ledger would
   /// not outlive the daemon.
   static func segmentsDieWithTheirUsers() -> Bool {
-    HostFile.read("/proc/sys/kernel/shm_rmid_forced").bytes.first == UInt8(ascii: "1")
+    text(of: "/proc/sys/kernel/shm_rmid_forced")?.first == UInt8(ascii: "1")
   }
 
   /// Bytes of a page of memory.
@@ -26,4 +33,9 @@ enum HostFacts {
 
   /// This process.
   static var pid: Int32 { getpid() }
+}
+
+extension HostClock {
+  /// CLOCK_MONOTONIC now.
+  static func now() -> MonotonicInstant { MonotonicInstant(nanoseconds: monotonic()) }
 }

@@ -15,7 +15,7 @@ struct CgroupTree {
 
   /// The one of this process's mounts that shows most; `nil` where there is none.
   init?() {
-    guard let mounts = Self.read("/proc/self/mountinfo"), let tree = Self(mounts: mounts) else { return nil }
+    guard let mounts = HostFacts.text(of: "/proc/self/mountinfo"), let tree = Self(mounts: mounts) else { return nil }
     self = tree
   }
 
@@ -53,7 +53,7 @@ struct CgroupTree {
   }
 
   /// The cgroup of a process as this one sees it, `/` for the root; `nil` without cgroup v2.
-  static func path(of pid: Int32) -> String? { read("/proc/\(pid)/cgroup").flatMap(path) }
+  static func path(of pid: Int32) -> String? { HostFacts.text(of: "/proc/\(pid)/cgroup").flatMap(path) }
 
   /// Reads proc_pid_cgroup(5): the line of cgroup v2 begins with `0::`.
   static func path(in text: [UInt8]) -> String? {
@@ -96,14 +96,11 @@ struct CgroupTree {
     var walk = try PathWalk(from: top, caller)
     let found = try walk.open(rest + "/", FileWish(makes: false, touches: false))
     defer { try? found.close() }
-    let events = openat(found.rawValue, Self.eventsName, O_RDONLY | O_CLOEXEC)
+    let stamp = ProcessStamp(cgroup: try FileStatus(found).identity.inode, below: root)
+    let events = openat(found.rawValue, "cgroup.events", O_RDONLY | O_CLOEXEC)
     guard events >= 0 else { throw Errno(rawValue: errno) }
-    return Cgroup(
-      stamp: ProcessStamp(cgroup: try FileStatus(found).identity.inode, below: root),
-      events: CgroupEvents(FileDescriptor(rawValue: events)))
+    return Cgroup(stamp, FileDescriptor(rawValue: events))
   }
-
-  private static let eventsName = "cgroup.events"
 
   /// True when an error says that there is no such cgroup for the one who asks.
   static func saysUnseen(_ error: Errno) -> Bool {
@@ -121,11 +118,6 @@ struct CgroupTree {
     let rest = path.utf8.dropFirst(own.utf8.count)
     guard rest.first == UInt8(ascii: "/") || rest.isEmpty, !PathRoot.steps(of: path).contains("..") else { return nil }
     return String(Substring(rest.drop { $0 == UInt8(ascii: "/") }))
-  }
-
-  private static func read(_ path: String) -> [UInt8]? {
-    let (text, failure) = HostFile.read(path, bytesMax: 1 << 22)
-    return failure == 0 ? text : nil
   }
 
   // MARK: After a restart
@@ -166,41 +158,24 @@ struct CgroupTree {
   }
 
   /// The folders in a folder; `nil` when it cannot be read, none when it is gone.
-  private static func folders(in path: String) -> [(name: String, inode: UInt64)]? {
-    errno = 0
-    guard let directory = opendir(path) else { return errno == ENOENT ? [] : nil }
-    defer { closedir(directory) }
-    var found: [(name: String, inode: UInt64)] = []
-    errno = 0
-    while let entry = readdir(directory) {
-      let (kind, inode) = (Int(entry.pointee.d_type), UInt64(entry.pointee.d_ino))
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      if kind == Int(DT_DIR), name != ".", name != ".." { found.append((name, inode)) }
-      errno = 0
-    }
-    return errno == 0 || errno == ENOENT || errno == ENODEV ? found : nil
+  private static func folders(in path: String) -> [HostFile.Entry]? {
+    let (entries, failure) = HostFile.entries(in: path)
+    guard [0, ENOENT, ENODEV].contains(failure) else { return nil }
+    return entries.filter { $0.isFolder && $0.name != "." && $0.name != ".." }
   }
 }
 
 /// A cgroup that was opened.
-struct Cgroup: ~Copyable {
-  let stamp: ProcessStamp
-  let events: CgroupEvents
-
-  consuming func taken() -> CgroupEvents { events }
-}
-
-/// The file `cgroup.events` of a cgroup.
 ///
 /// Closes its descriptor when it goes out of scope.
-struct CgroupEvents: ~Copyable, Sendable {
-  let descriptor: FileDescriptor
+struct Cgroup: ~Copyable, Sendable {
+  let stamp: ProcessStamp
+  /// The file `cgroup.events`.
+  let events: FileDescriptor
 
-  init(_ descriptor: FileDescriptor) { self.descriptor = descriptor }
+  init(_ stamp: ProcessStamp, _ events: FileDescriptor) { (self.stamp, self.events) = (stamp, events) }
 
-  deinit { try? descriptor.close() }
+  deinit { try? events.close() }
 
   /// The processes in a cgroup and in all below it.
   enum Population: Equatable {
@@ -214,7 +189,7 @@ struct CgroupEvents: ~Copyable, Sendable {
   var population: Population {
     withUnsafeTemporaryAllocation(byteCount: 512, alignment: 1) { buffer in
       do {
-        let count = try descriptor.read(fromAbsoluteOffset: 0, into: buffer)
+        let count = try events.read(fromAbsoluteOffset: 0, into: buffer)
         return Self.population(in: buffer[..<count])
       } catch {
         return (error as? Errno) == .operationNotSupportedByDevice ? .none : .unknown

@@ -1,7 +1,6 @@
 import Glibc
 import Leasehold
 import LeaseholdHost
-import SystemPackage
 
 /// The facts of a process in `/proc`; true of the process that has the number while it is read.
 struct ProcessFacts {
@@ -22,7 +21,8 @@ struct ProcessFacts {
 
   /// Reads `status` and `stat`; `nil` when there is no such process, or when it is hidden (proc(5), hidepid).
   init?(_ pid: Int32) {
-    guard let status = Self.read("/proc/\(pid)/status"), let stat = Self.read("/proc/\(pid)/stat") else { return nil }
+    guard let status = HostFacts.text(of: "/proc/\(pid)/status"), let stat = HostFacts.text(of: "/proc/\(pid)/stat")
+    else { return nil }
     var (users, parent, numbers): ([UInt32], Int32?, [Int32]?) = ([], nil, nil)
     // As bytes, in one pass: this stands in the way of every grant that is bound to a process.
     for line in status.split(separator: UInt8(ascii: "\n")) {
@@ -38,7 +38,9 @@ struct ProcessFacts {
   }
 
   /// When a process began and the CPU time that it used, with children that it waited for; `nil` when there is none.
-  static func use(of pid: Int32) -> (started: UInt64, cpuTime: TimeSpan)? { read("/proc/\(pid)/stat").flatMap(use) }
+  static func use(of pid: Int32) -> (started: UInt64, cpuTime: TimeSpan)? {
+    HostFacts.text(of: "/proc/\(pid)/stat").flatMap(use)
+  }
 
   private static func use(_ stat: [UInt8]) -> (started: UInt64, cpuTime: TimeSpan)? {
     // The name in parentheses may hold anything, parentheses too; the fields behind it begin with the third.
@@ -61,7 +63,9 @@ struct ProcessFacts {
   /// answers how many files it read.
   static func children(of pid: Int32, threads threadsMax: Int) -> (pids: [Int32], files: Int) {
     let threads = numbers(in: "/proc/\(pid)/task").prefix(threadsMax)
-    let pids = threads.flatMap { numbers(read("/proc/\(pid)/task/\($0)/children")?[...] ?? []) as [Int32] }
+    let pids = threads.flatMap {
+      numbers(HostFacts.text(of: "/proc/\(pid)/task/\($0)/children")?[...] ?? []) as [Int32]
+    }
     return (pids, threads.count)
   }
 
@@ -76,18 +80,9 @@ struct ProcessFacts {
       .compactMap { Number(String(decoding: $0, as: UTF8.self)) }
   }
 
-  private static func read(_ path: String) -> [UInt8]? {
-    guard let file = try? FileDescriptor.open(FilePath(path), .readOnly) else { return nil }
-    defer { try? file.close() }
-    return withUnsafeTemporaryAllocation(byteCount: 8192, alignment: 1) { buffer in
-      guard let count = try? file.read(into: buffer), count > 0 else { return nil }
-      return Array(buffer[..<count])
-    }
-  }
-
   /// The name of the program that a process runs, as proc_pid_comm(5) has it: at most 15 bytes, no arguments.
   static func program(_ pid: Int32) -> String? {
-    guard let name = read("/proc/\(pid)/comm") else { return nil }
+    guard let name = HostFacts.text(of: "/proc/\(pid)/comm") else { return nil }
     return String(decoding: name.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
   }
 
@@ -108,5 +103,33 @@ struct ProcessFacts {
   /// The numbers of all processes that can be seen.
   static func all() -> [Int32] { numbers(in: "/proc") }
 
-  private static func numbers(in folder: String) -> [Int32] { HostFile.names(in: folder).compactMap { Int32($0) } }
+  private static func numbers(in folder: String) -> [Int32] {
+    HostFile.entries(in: folder).entries.compactMap { Int32($0.name) }
+  }
+}
+
+/// The CPU times that one answer tells of the processes of leases: each costs files of /proc, so they are limited.
+struct CPUTimes {
+  /// The leases of one answer whose use is told.
+  static let leases = 64
+  /// The files that may still be read.
+  private var files = 1024
+
+  /// The time that a process and all below it used since a lease was asked for; `nil` where it is not to be known, or
+  /// there are too many of them.
+  mutating func used(_ use: BondUse) -> TimeSpan? {
+    guard use.stamp.isFindable, let own = ProcessFacts.use(of: use.stamp.pid), own.started == use.stamp.started else {
+      return nil
+    }
+    var total = own.cpuTime
+    var parents = [use.stamp.pid]
+    while let parent = parents.popLast() {
+      let (children, read) = ProcessFacts.children(of: parent, threads: files)
+      files -= read + children.count + 1
+      guard files > 0 else { return nil }
+      for child in children { if let use = ProcessFacts.use(of: child) { total = total + use.cpuTime } }
+      parents += children
+    }
+    return max(.zero, total - use.before)
+  }
 }

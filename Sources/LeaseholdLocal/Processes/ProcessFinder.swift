@@ -55,12 +55,7 @@ final class ProcessFinder: Sendable {
       return (try watch.watch(peerHandle, Self.stamp(peer, peerFacts, namespace)), peerFacts.cpuTime)
     }
     let pid = isNeighbour ? number : try translate(number, of: peer, peerFacts)
-    let handle: ProcessHandle
-    do {
-      handle = try ProcessHandle(processID: pid)
-    } catch {
-      throw .processRefused(error, number)
-    }
+    let handle = try explaining(ProcessHandle(processID: pid)) { LeaseholdError.processRefused($0, number) }
     let facts = ProcessFacts(pid)
     try Self.require(handle, .number(number))
     guard let facts, isNeighbour || facts.numbers.count == peerFacts.numbers.count && facts.numbers.last == number
@@ -83,15 +78,11 @@ final class ProcessFinder: Sendable {
     guard let path = named ?? own else { throw .noCgroups() }
     guard path != "/" else { throw .rootCgroup() }
     guard !CgroupTree.holdsThisProcess(path) else { throw .serviceCgroup(path) }
-    let cgroup: Cgroup
-    do {
-      cgroup = try tree.open(path, for: named == nil ? .service : FileCaller(peer, groups: []))
-    } catch {
-      throw CgroupTree.saysUnseen(error) ? .cgroupUnseen(named) : .processRefused(error)
+    let cgroup = try explaining(tree.open(path, for: named == nil ? .service : FileCaller(peer, groups: []))) {
+      CgroupTree.saysUnseen($0) ? LeaseholdError.cgroupUnseen(named) : .processRefused($0)
     }
-    if cgroup.events.population == .none { throw .emptyCgroup(path) }
-    let stamp = cgroup.stamp
-    return try watch.watch(cgroup.taken(), stamp)
+    if cgroup.population == .none { throw .emptyCgroup(path) }
+    return try watch.watch(cgroup)
   }
 
   /// The number here of another process than the peer that has a number in the peer's PID namespace, which lies below
@@ -129,10 +120,8 @@ final class ProcessFinder: Sendable {
       }
     }
     guard pid > 0 else { throw .processUnseen(nil) }
-    do {
-      return try ProcessHandle(processID: pid)
-    } catch {
-      throw error == .noSuchProcess ? .processEnded(.peer) : .processRefused(error)
+    return try explaining(ProcessHandle(processID: pid)) {
+      $0 == .noSuchProcess ? LeaseholdError.processEnded(.peer) : .processRefused($0)
     }
   }
 
@@ -151,12 +140,8 @@ final class ProcessFinder: Sendable {
   private static func require(
     _ handle: borrowing ProcessHandle, _ asked: AskedProcess
   ) throws(LeaseholdError) {
-    do {
-      if try lives(handle) { return }
-    } catch {
-      throw .processRefused(error)
-    }
-    throw .processEnded(asked)
+    let lives = try explaining(lives(handle)) { LeaseholdError.processRefused($0) }
+    guard lives else { throw .processEnded(asked) }
   }
 
   private static func stamp(_ pid: Int32, _ facts: ProcessFacts?, _ namespace: UInt64?) -> ProcessStamp {
@@ -185,12 +170,11 @@ final class ProcessFinder: Sendable {
       case .unknown: break
       case .at(let path):
         guard let cgroup = try? tree.open(path, for: .service), cgroup.stamp == stamp else { continue }
-        guard cgroup.events.population != .none else {
+        if cgroup.population == .none {
           findings[stamp] = .gone
-          continue
+        } else if let process = try? watch.watch(cgroup, isLimited: false) {
+          findings[stamp] = .found(process)
         }
-        guard let process = try? watch.watch(cgroup.taken(), stamp, isLimited: false) else { continue }
-        findings[stamp] = .found(process)
       }
     }
   }

@@ -5,15 +5,15 @@ import Synchronization
 import SysV
 import SystemPackage
 
-/// A process by its handle, or the processes of a cgroup by the file that tells of them: what the watch holds.
+/// A process by its handle, or the processes of a cgroup: what the watch holds.
 enum WatchedHandle: ~Copyable, Sendable {
   case process(ProcessHandle)
-  case cgroup(CgroupEvents)
+  case cgroup(Cgroup)
 
   fileprivate func add(to poller: Poller, as token: UInt64) throws(Poller.Failure) {
     switch self {
     case .process(let handle): try poller.add(handle.fileDescriptor.rawValue, for: .reading, as: token)
-    case .cgroup(let events): try poller.add(events.descriptor.rawValue, for: .changes, as: token)
+    case .cgroup(let cgroup): try poller.add(cgroup.events.rawValue, for: .changes, as: token)
     }
   }
 
@@ -46,10 +46,10 @@ enum WatchedHandle: ~Copyable, Sendable {
   fileprivate func isOver(after poller: Poller) -> Bool {
     switch self {
     case .process: return true
-    case .cgroup(let events):
-      switch events.population {
+    case .cgroup(let cgroup):
+      switch cgroup.population {
       case .none:
-        poller.remove(events.descriptor.rawValue)
+        poller.remove(cgroup.events.rawValue)
         return true
       case .unknown:
         // Reported again, and not as fast as may be.
@@ -75,10 +75,7 @@ final class WatchedProcess: BoundProcess {
     of watch: ProcessWatch
   ) {
     self.handle = handle
-    self.stamp = stamp
-    self.identity = identity
-    self.token = token
-    self.watch = watch
+    (self.stamp, self.identity, self.token, self.watch) = (stamp, identity, token, watch)
   }
 
   deinit { watch.forget(token, identity) }
@@ -112,10 +109,8 @@ final class WatchedProcess: BoundProcess {
 
   /// Sends a signal to this process and no other.
   private func send(_ signal: Int32) throws(LeaseholdError) {
-    do {
-      try handle.send(signal)
-    } catch {
-      throw error == .notPermitted ? .stopImpossible(stamp.pid) : .processRefused(error, stamp.pid)
+    try explaining(handle.send(signal)) {
+      $0 == .notPermitted ? LeaseholdError.stopImpossible(stamp.pid) : .processRefused($0, stamp.pid)
     }
   }
 }
@@ -169,9 +164,7 @@ final class ProcessWatch: Sendable {
     processesMax: Int, complain: (@Sendable (_ pid: Int32, _ why: String) -> Void)? = nil,
     report: @escaping @Sendable (WatchedProcess) -> Void
   ) {
-    self.processesMax = processesMax
-    self.complain = complain
-    self.report = report
+    (self.processesMax, self.complain, self.report) = (processesMax, complain, report)
   }
 
   /// Processes that are watched.
@@ -188,9 +181,10 @@ final class ProcessWatch: Sendable {
   }
 
   /// The same for the processes of a cgroup; one that was empty once, and is not any more, is watched anew.
-  func watch(
-    _ events: consuming CgroupEvents, _ stamp: ProcessStamp, isLimited: Bool = true
-  ) throws(LeaseholdError) -> WatchedProcess { try watch(.cgroup(events), stamp, .stamp(stamp), isLimited) }
+  func watch(_ cgroup: consuming Cgroup, isLimited: Bool = true) throws(LeaseholdError) -> WatchedProcess {
+    let stamp = cgroup.stamp
+    return try watch(.cgroup(cgroup), stamp, .stamp(stamp), isLimited)
+  }
 
   private func watch(
     _ handle: consuming WatchedHandle, _ stamp: ProcessStamp, _ identity: Identity?, _ isLimited: Bool

@@ -101,21 +101,14 @@ final class FenceTable: Sendable {
       status = try SharedMemorySegment(id: segment(owner)).status()
     } catch {
       // A segment that cannot be looked at is there, and its fence must not be forgotten.
-      return error == .invalidArgument || error == .identifierRemoved
+      return error.saysGone
     }
     return status.permissions.key.rawValue != Int32(truncatingIfNeeded: owner >> 32)
   }
 
   private func open() throws(LeaseholdError) -> Table {
-    let (found, owner): (SharedMemorySegment, IPCPermissions)
-    do throws(Errno) {
-      let places = max(try SharedMemoryLimits.current().segments, 64)
-      let segment = try SharedMemorySegment.openOrCreate(
-        key: key, byteCount: 0, mode: .ownerReadWrite, creatingBytes: (min(places, 1 << 16) + 1) * Self.entryBytes)
-      (found, owner) = (segment, try segment.status().permissions)
-    } catch {
-      throw unusable(error)
-    }
+    let found = try explaining(openOrMake(), unusable)
+    let owner = try explaining(found.status(), unusable).permissions
     do throws(LocalServiceError) {
       try OwnObject.fences.check(owner, key: key.rawValue)
     } catch {
@@ -135,24 +128,16 @@ final class FenceTable: Sendable {
     }
   }
 
+  private func openOrMake() throws(Errno) -> SharedMemorySegment {
+    if let found = try ifThere(SharedMemorySegment.open(key: key)) { return found }
+    let places = min(max(try SharedMemoryLimits.current().segments, 64), 1 << 16)
+    return try .create(key: key, byteCount: (places + 1) * Self.entryBytes, mode: .ownerReadWrite)
+  }
+
   private func unusable(_ error: Errno) -> LeaseholdError {
     LeaseholdError(
       error == .noSpace || error == .noMemory ? .kernelLimit : .internalError,
       "Fences cannot be remembered: segment \(key) cannot be used (\(error.label)); see GET /segments.",
       facts: [("errno", .text(error.label)), ("limit", .text("SHMMNI")), ("value", .number(0))])
-  }
-}
-
-extension SharedMemorySegment {
-  /// Finds a segment of any size, or makes one.
-  fileprivate static func openOrCreate(
-    key: IPCKey, byteCount: Int, mode: IPCMode, creatingBytes: Int
-  ) throws(Errno) -> SharedMemorySegment {
-    do throws(Errno) {
-      return try .open(key: key, byteCount: byteCount)
-    } catch {
-      guard error == .noSuchFileOrDirectory else { throw error }
-      return try .create(key: key, byteCount: creatingBytes, mode: mode)
-    }
   }
 }

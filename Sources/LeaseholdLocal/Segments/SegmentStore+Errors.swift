@@ -31,27 +31,19 @@ extension SegmentStore {
 
   /// Why a segment could not be made.
   func full(_ error: Errno, _ request: SegmentRequest) -> LeaseholdError {
-    let limits = try? SharedMemoryLimits.current()
-    let usage = try? SharedMemoryUsage.current()
-    let isCount = limits.flatMap { limits in usage.map { $0.segments >= limits.segments } } ?? false
-    let limit: (name: String, value: UInt)
-    switch error {
-    case .invalidArgument: limit = ("SHMMAX", limits?.byteCountMax ?? 0)
-    case .noSpace where isCount: limit = ("SHMMNI", UInt(limits?.segments ?? 0))
-    case .noSpace: limit = ("SHMALL", limits?.pages ?? 0)
-    case .noMemory: limit = ("memory", 0)
-    case .permissionDenied, .notPermitted: return explain(error, request.key.map { .key($0) })
-    default:
+    if error == .permissionDenied || error == .notPermitted { return explain(error, request.key.map { .key($0) }) }
+    let limit = StartLimit(bytes: request.byteCount, error)
+    guard limit != nil || error == .noMemory else {
       return LeaseholdError(
         .internalError, "The kernel makes no segment (\(error.label)).", facts: [("errno", .text(error.label))])
     }
+    let (name, value) = limit.map { ($0.name, $0.value) } ?? ("memory", 0)
     return LeaseholdError(
       .kernelLimit,
-      "The kernel has no room for a segment of \(request.byteCount) bytes (\(limit.name)); ask for less, remove "
+      "The kernel has no room for a segment of \(request.byteCount) bytes (\(name)); ask for less, remove "
         + "segments that nobody uses, or raise the limit.",
       facts: [
-        ("errno", .text(error.label)), ("limit", .text(limit.name)),
-        ("value", .number(Int64(clamping: limit.value))),
+        ("errno", .text(error.label)), ("limit", .text(name)), ("value", .number(Int64(clamping: value))),
         ("size_bytes", .number(Int64(request.byteCount))),
       ])
   }

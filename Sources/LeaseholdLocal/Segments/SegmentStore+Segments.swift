@@ -18,7 +18,7 @@ extension SegmentStore {
       return info
     }
     // The word size of a segment that may not be read is not known.
-    do throws(Errno) { return describe(segment, try segment.status()) } catch { throw explain(error, address) }
+    return describe(segment, try explaining(segment.status()) { explain($0, address) })
   }
 
   /// The status of a segment before it was attached, and while no other request had it attached: as other programs see
@@ -50,7 +50,7 @@ extension SegmentStore {
   public func create(_ request: SegmentRequest) throws(LeaseholdError) -> (
     segment: SegmentInfo, created: Bool, initialized: Bool
   ) {
-    try making { () throws(LeaseholdError) in
+    try makers.take { () throws(LeaseholdError) in
       let segment: SharedMemorySegment
       // A segment that is there costs its caller nothing.
       if let key = request.key, (try? existing(.key(key))) != nil { return try adopt(.key(key), request) }
@@ -110,7 +110,7 @@ extension SegmentStore {
     try check(segment, .control, address)
     let permissions = try status(segment, address).permissions.with(owner: uid, group: gid, mode: mode)
     if (uid, gid, mode) != (nil, nil, nil) {
-      do throws(Errno) { try segment.setPermissions(permissions) } catch { throw explain(error, address) }
+      try explaining(segment.setPermissions(permissions)) { explain($0, address) }
     }
     return try unrestricted.segment(.id(segment.id), making: false)
   }
@@ -130,18 +130,18 @@ extension SegmentStore {
           + "and find nobody else there. Wait until they are gone, or give force=true.",
         facts: [("segment", .text("id:\(segment.id)")), ("nattch", .number(Int64(attached)))])
     }
-    do throws(Errno) { try segment.remove() } catch { throw explain(error, address) }
+    try explaining(segment.remove()) { explain($0, address) }
     fences.forget(segment: segment.id)
     claims.forget(segment.id)
     return info
   }
 
   /// As ``resolve(_:)``, but makes nothing: a request that removes one needs no new one.
-  private func existing(_ address: IPCAddress) throws(LeaseholdError) -> SharedMemorySegment {
+  func existing(_ address: IPCAddress) throws(LeaseholdError) -> SharedMemorySegment {
     switch address {
-    case .id(let id): return SharedMemorySegment(id: id)
+    case .id(let id): SharedMemorySegment(id: id)
     case .key(let key):
-      do throws(Errno) { return try .open(key: IPCKey(rawValue: key)) } catch { throw explain(error, address) }
+      try explaining(SharedMemorySegment.open(key: IPCKey(rawValue: key))) { explain($0, address) }
     }
   }
 

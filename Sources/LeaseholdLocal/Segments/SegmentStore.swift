@@ -30,10 +30,11 @@ public final class SegmentStore: VariableStore {
   /// The caller, where the kernel would not let its user do everything.
   let caller: Caller?
   private let turns: [Turn]
-  private let makers: Turn
+  /// Taken by all that may make a segment.
+  let makers: Turn
 
   /// A mutex in an array.
-  private final class Turn: Sendable {
+  final class Turn: Sendable {
     private let mutex = Mutex(())
 
     func take<Result: Sendable>(
@@ -75,17 +76,10 @@ public final class SegmentStore: VariableStore {
   ///
   /// The default one is made where it is missing.
   func resolve(_ address: IPCAddress?) throws(LeaseholdError) -> SharedMemorySegment {
-    do throws(Errno) {
-      switch address {
-      case .id(let id)?: return SharedMemorySegment(id: id)
-      case .key(let key)? where key != options.defaultKey: return try .open(key: IPCKey(rawValue: key))
-      default: return try .open(key: IPCKey(rawValue: options.defaultKey))
-      }
-    } catch {
-      guard error == .noSuchFileOrDirectory, address == nil || address == .key(options.defaultKey) else {
-        throw explain(error, address)
-      }
-    }
+    if let address, address != .key(options.defaultKey) { return try existing(address) }
+    let key = IPCKey(rawValue: options.defaultKey)
+    let found = try explaining(ifThere(SharedMemorySegment.open(key: key))) { explain($0, address) }
+    if let found { return found }
     let request = SegmentRequest(
       key: options.defaultKey, byteCount: options.defaultBytes, mode: 0o666, initializes: false)
     // It belongs to all callers, not to the first.
@@ -96,8 +90,7 @@ public final class SegmentStore: VariableStore {
   func status(
     _ segment: SharedMemorySegment, _ address: IPCAddress?
   ) throws(LeaseholdError) -> SharedMemorySegment.Status {
-    let status: SharedMemorySegment.Status
-    do throws(Errno) { status = try segment.status() } catch { throw explain(error, address) }
+    let status = try explaining(segment.status()) { explain($0, address) }
     if isOwn(status) { throw ownSegment(address) }
     return status
   }
@@ -119,12 +112,7 @@ public final class SegmentStore: VariableStore {
     return try turns[Int(segment.id.magnitude) % turns.count].take { () throws(LeaseholdError) in
       let status = try status(segment, address)
       try check(status, access, address)
-      let owner: LedgerSegment.Mapping
-      do throws(Errno) {
-        owner = LedgerSegment.Mapping(try segment.attach(access))
-      } catch {
-        throw explain(error, address)
-      }
+      let owner = LedgerSegment.Mapping(try explaining(segment.attach(access)) { explain($0, address) })
       let bytes = owner.mapping.bytes
       // A ledger whose key was taken away by ipcrm is still the ledger.
       if bytes.count >= 8, bytes.loadUnaligned(as: UInt64.self) == LedgerSegment.magic {
@@ -135,8 +123,40 @@ public final class SegmentStore: VariableStore {
     }
   }
 
-  /// Runs `body` while no other call makes a segment.
-  func making<Result: Sendable>(
-    _ body: () throws(LeaseholdError) -> Result
-  ) throws(LeaseholdError) -> Result { try makers.take(body) }
+  // MARK: Access: no caller gets over HTTP what shmat(2), shmget(2) or shmctl(2) would refuse its own process
+
+  /// Throws where the kernel would not let the caller do this with a segment.
+  func check(
+    _ segment: SharedMemorySegment, _ access: IPCAccess, _ address: IPCAddress?
+  ) throws(LeaseholdError) {
+    guard caller != nil else { return }
+    try check(explaining(segment.status()) { explain($0, address) }, access, address)
+  }
+
+  /// Throws where shmat(2) would not attach the segment for the caller: writing needs both permissions.
+  func check(
+    _ status: SharedMemorySegment.Status, _ access: SharedMemoryMapping.Access, _ address: IPCAddress?
+  ) throws(LeaseholdError) {
+    try check(status, IPCAccess.read, address)
+    if access == .readWrite { try check(status, IPCAccess.alter, address) }
+  }
+
+  private func check(
+    _ status: SharedMemorySegment.Status, _ access: IPCAccess, _ address: IPCAddress?
+  ) throws(LeaseholdError) {
+    guard let caller else { return }
+    guard !status.permissions.lets(caller.peer, access, groups: caller.groups) else { return }
+    throw .notYours("segment", text(address), access, list: "/segments")
+  }
+
+  /// A segment that is made for a user of the Unix socket becomes that user's, as if it had been made natively.
+  func handOver(_ segment: SharedMemorySegment) throws(LeaseholdError) {
+    guard case .local(_, let uid, let gid)? = caller?.peer else { return }
+    do throws(Errno) {
+      try segment.setPermissions(try segment.status().permissions.with(owner: uid, group: gid))
+    } catch {
+      // A user of whom this user namespace knows nothing can own nothing in it.
+      guard error == .invalidArgument else { throw explain(error, .id(segment.id)) }
+    }
+  }
 }

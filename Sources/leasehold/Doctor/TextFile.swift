@@ -17,7 +17,7 @@ enum TextFile {
 
   /// Paths of the files in a folder that end so, in order; none when there is no such folder.
   static func names(in folder: String, suffix: String) -> [String] {
-    HostFile.names(in: folder).filter { $0.hasSuffix(suffix) }.map { folder + "/" + $0 }.sorted()
+    HostFile.entries(in: folder).entries.map(\.name).filter { $0.hasSuffix(suffix) }.map { folder + "/" + $0 }.sorted()
   }
 
   /// Where a link leads.

@@ -31,7 +31,7 @@ struct EtcdEngineTests {
     let anybody = try etcd.gateway()
     try anybody.addUser("root", password: "secret", before: deadline)
     try anybody.addUser("locks", password: "secret", before: deadline)
-    let root = try etcd.gateway { $0.user = ("root", "secret") }
+    let root = try etcd.gateway(user: ("root", "secret"))
     var configuration = EtcdConfiguration(endpoints: ["http://127.0.0.1:\(etcd.port)"])
     configuration.user = ("locks", "secret")
     let service = try EtcdLockService(configuration)

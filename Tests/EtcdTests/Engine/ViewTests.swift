@@ -12,7 +12,7 @@ struct ViewTests {
   private static let gateway: EtcdGateway = {
     guard let address = ServiceAddress("http://127.0.0.1:1", port: 2379) else { preconditionFailure("an address") }
     let peer = HTTPPeer(address, trust: TLSTrust(authorities: nil, setting: "--etcd-ca"))
-    return EtcdGateway(EtcdGateway.Configuration(endpoints: [peer]))
+    return EtcdGateway([peer])
   }()
 
   private var view = ClusterView(Self.store)

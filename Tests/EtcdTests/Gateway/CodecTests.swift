@@ -22,19 +22,16 @@ import Testing
   }
 
   @Test func aTransactionIsWrittenAsTheGatewayReadsIt() {
-    let request = EtcdRequest {
-      $0.transaction(
-        EtcdTransaction(
-          if: [
-            EtcdCompare(.created, of: .prefix("q/"), .less, 1 << 60), EtcdCompare(.lease, of: .one("a"), .equal, 0),
-          ],
-          then: [
-            .put("a", value: Array("1".utf8), lease: 7), .put("b", value: [], lease: 0), .move("a", lease: 8),
-            .delete(.one("a")),
-          ], else: [.range(EtcdRange(.range("a", end: "b")))]))
-    }
+    let transaction = EtcdTransaction(
+      if: [
+        EtcdCompare(.created, of: .prefix("q/"), .less, 1 << 60), EtcdCompare(.lease, of: .one("a"), .equal, 0),
+      ],
+      then: [
+        .put("a", value: Array("1".utf8), lease: 7), .put("b", value: [], lease: 0), .move("a", lease: 8),
+        .delete(.one("a")),
+      ], else: [.range(EtcdRange(.range("a", end: "b")))])
     #expect(
-      String(decoding: request.bytes, as: UTF8.self) == """
+      "\(transaction.json)" == """
         {"compare":[{"target":"CREATE","result":"LESS","key":"cS8=","range_end":"cTA=",\
         "create_revision":"1152921504606846976"},\
         {"target":"LEASE","result":"EQUAL","key":"YQ==","lease":"0"}],\
@@ -46,10 +43,9 @@ import Testing
 
   @Test func aPageIsAskedForByItsKeys() {
     var range = EtcdRange(.prefix("q/"))
-    (range.order, range.after, range.limit, range.revision) = (.key, "q/a", 2, 9)
-    let request = EtcdRequest { $0.range(range) }
+    (range.isByKey, range.after, range.limit, range.revision) = (true, "q/a", 2, 9)
     let text = #"{"key":"cS9hAA==","range_end":"cTA=","limit":"2","revision":"9"}"#
-    #expect(String(decoding: request.bytes, as: UTF8.self) == text)
+    #expect("\(range.json)" == text)
   }
 
   @Test(arguments: [

@@ -1,5 +1,6 @@
 import Glibc
 import HTTPExchange
+import JSONText
 import LeaseholdHost
 import Testing
 
@@ -73,7 +74,7 @@ struct LiveTests {
     let anew = try EtcdListing.inPages(of: 4, [EtcdRange(.prefix("/p/"))]) { range throws(EtcdFailure) in
       if range.after != nil, last == 0 {
         last = try write([.put("/p/20", value: [3], lease: 0)])
-        _ = try gateway.ask("/v3/kv/compaction", EtcdRequest { $0.number("revision", last) }, before: soon())
+        _ = try gateway.ask("/v3/kv/compaction", ["revision": .string("\(last)")], before: soon())
       }
       return try gateway.list(range, before: soon())
     }
@@ -122,7 +123,7 @@ struct LiveTests {
     defer { still.resume() }
     _ = try etcd.gateway()
     let ports = [still.port, EtcdProcess.freePort(), etcd.port]
-    let gateway = EtcdGateway(.init(endpoints: ports.map { EtcdProcess.peer($0) }))
+    let gateway = EtcdGateway(ports.map { EtcdProcess.peer($0) })
     let put = EtcdTransaction(
       if: [EtcdCompare(.created, of: .one("/t/a"), .equal, 0)], then: [.put("/t/a", value: [], lease: 0)])
     let outcome = try gateway.commit(put, before: soon())
@@ -161,7 +162,7 @@ struct LiveTests {
     let root = try etcd.gateway()
     try root.addUser("root", password: "r", before: soon())
     try root.addUser("locks", password: "s", before: soon())
-    let gateway = try etcd.gateway { $0.user = ("locks", "s") }
+    let gateway = try etcd.gateway(user: ("locks", "s"))
     let put = EtcdTransaction(if: [], then: [.put("/t/a", value: [], lease: 0)])
     let revision = try gateway.commit(put, before: soon()).revision
     let watch = try gateway.watch(.prefix("/t/"), from: revision, before: soon())
@@ -172,7 +173,7 @@ struct LiveTests {
     try etcd.start()
     _ = try etcd.gateway()
     _ = try gateway.commit(put, before: soon())
-    let other = try etcd.gateway { $0.user = ("locks", "wrong") }
+    let other = try etcd.gateway(user: ("locks", "wrong"))
     for stranger in [other, root] {
       let error = #expect(throws: EtcdFailure.self) { try stranger.commit(put, before: soon()) }
       guard case .refused(.denied, _)? = error else {

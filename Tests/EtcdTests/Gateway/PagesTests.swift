@@ -35,7 +35,7 @@ import Testing
     }
     #expect(listing.entries.map(\.key) == keys && listing.revision == 7 && !listing.hasMore)
     #expect(store.asked.count == pages)
-    #expect(store.asked.allSatisfy { $0.order == .key && $0.limit == pageMax && $0.keys == .prefix("k/") })
+    #expect(store.asked.allSatisfy { $0.isByKey && $0.limit == pageMax && $0.keys == .prefix("k/") })
   }
 
   @Test func allPagesShowTheStateOfTheFirstOne() throws {

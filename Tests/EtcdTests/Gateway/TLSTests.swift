@@ -19,12 +19,10 @@ struct TLSTests {
     let own = OwnCertificate(file: papers.file("client.pem"), key: papers.file("client.key"))
     func trust(_ authorities: String?, _ own: OwnCertificate?) throws -> EtcdGateway {
       let trust = TLSTrust(authorities: authorities, setting: "--etcd-ca", certificate: own)
-      return EtcdGateway(.init(endpoints: [HTTPPeer(.tls(host: "127.0.0.1", port: etcd.port), trust: trust)]))
+      return EtcdGateway([HTTPPeer(.tls(host: "127.0.0.1", port: etcd.port), trust: trust)])
     }
-    let gateway = try etcd.gateway {
-      let trust = TLSTrust(authorities: papers.file("ca.pem"), setting: "--etcd-ca", certificate: own)
-      $0.endpoints = [HTTPPeer(.tls(host: "127.0.0.1", port: etcd.port), trust: trust)]
-    }
+    let gateway = try trust(papers.file("ca.pem"), own)
+    try etcd.untilReady(gateway)
     let put = EtcdTransaction(if: [], then: [.put("/t/a", value: [], lease: 0)])
     _ = try gateway.commit(put, before: soon())
     // TLS 1.3 tells of it after the request, so nobody knows whether that was read.

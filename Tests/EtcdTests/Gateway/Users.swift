@@ -1,4 +1,5 @@
 import HTTPExchange
+import JSONText
 import LeaseholdHost
 
 @testable import EtcdGateway
@@ -13,8 +14,8 @@ extension EtcdGateway {
   }
 
   /// Asks for a change of users and roles.
-  func tell(_ path: String, _ members: [(StaticString, String)], before deadline: Int64) throws {
-    let request = EtcdRequest { for (name, value) in members { $0.text(name, value) } }
+  func tell(_ path: String, _ members: [(String, String)], before deadline: Int64) throws {
+    let request = JSON.object(members.map { JSON.Member($0, .string($1)) })
     _ = try ask("/v3/auth/" + path, request, before: deadline)
   }
 }
