@@ -32,14 +32,14 @@ struct FlockLetters {
     "--fcntl": .refused("--fcntl: the lock is the service's, not a file's, so there are no two ways to lock it"),
   ]
 
-  /// The long options of `run` whose value may be the next word.
-  private static let valued: Set<String> = [
+  /// The long options of `run`, and of all that are read without the parser, whose value may be the next word.
+  static let valued: Set<String> = [
     "--wait", "--timeout", "--slots", "--limit", "--ttl", "--owner", "--label", "--slot", "--note", "--newest",
-    "--at-least", "--conflict-exit-code", "--grace", "--bind", "--take", "--count", "--url", "--cacert",
+    "--at-least", "--conflict-exit-code", "--grace", "--bind", "--take", "--count", "--url", "--cacert", "--command",
   ]
 
   /// All options of `run` whose value is the next word.
-  static let valuedWords = valued.sorted() + ["-w", "-j", "-E", "-c", "--command"]
+  static let valuedWords = valued.sorted() + ["-w", "-j", "-E", "-c"]
 
   /// The name of the command, then its options and locks for the parser.
   private(set) var spelled: [String]
