@@ -1,5 +1,5 @@
 /// The other side of connections: its address, and the authorities that vouch for it.
-package struct HTTPPeer: Sendable, Equatable {
+package struct HTTPPeer: Sendable {
   /// Where it listens.
   package var address: ServiceAddress
   /// Looked at where the address is one of TLS.
@@ -11,17 +11,6 @@ package struct HTTPPeer: Sendable, Equatable {
   package init(_ address: ServiceAddress, trust: TLSTrust) {
     self.address = address
     self.trust = trust
-  }
-
-  /// The names to connect to, in order, at least one.
-  func candidates(before deadline: Int64) throws(HTTPFailure) -> [SocketName] {
-    do throws(NameFailure) {
-      return try address.candidates(before: deadline)
-    } catch .unknown(let why) {
-      throw .unknownHost(why)
-    } catch {
-      throw .timedOut
-    }
   }
 }
 

@@ -4,7 +4,7 @@ internal import LeaseholdHost
 
 /// One HTTP/1.1 connection to the service, for one thread at a time; each call blocks.
 ///
-/// Programs with tasks are better off with ``LeaseholdClient``, which uses these on threads of its own.
+/// Programs with tasks are better off with ``LeaseholdClient``.
 public final class LeaseholdConnection: Sendable {
   /// Where the service is.
   public let endpoint: ServiceEndpoint

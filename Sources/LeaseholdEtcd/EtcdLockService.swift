@@ -62,7 +62,7 @@ public final class EtcdLockService: LockService, EventService, LockWatchService,
         throw .badEndpoint(text)
       }
       var peer = HTTPPeer(address, trust: TLSTrust(authorities: configuration.authorities, setting: "--etcd-ca"))
-      peer.trust.certificate = configuration.certificate.map { OwnCertificate(file: $0.file, key: $0.key) }
+      peer.trust.certificate = configuration.certificate
       peers.append(peer)
     }
     guard !peers.isEmpty else { throw .badEndpoint("") }

@@ -3,7 +3,7 @@ internal import Glibc
 
 /// TLS 1.2 or 1.3 over a connected socket that does not block, with a peer whose certificate has been looked at.
 ///
-/// For one thread at a time. A call that would block is to be made again, with the same bytes.
+/// For one thread at a time. A call that would block gives `nil`, and is to be made again, with the same bytes.
 final class TLSSession: @unchecked Sendable {
   private let session: gnutls_session_t
   private let credentials: gnutls_certificate_credentials_t
@@ -50,32 +50,32 @@ final class TLSSession: @unchecked Sendable {
   }
 
   /// Agrees on keys, and looks at the certificate: its names, its end, and the authorities that vouch for it.
-  func shakeHands() throws(HTTPFailure) -> Tried<Void> {
+  func shakeHands() throws(HTTPFailure) -> Void? {
     while true {
       let status = gnutls_handshake(session)
       if status == 0 {
         isEstablished = true
-        return .done(())
+        return ()
       }
-      if status == GNUTLS_E_AGAIN { return .blocked(direction) }
+      if status == GNUTLS_E_AGAIN { return nil }
       if gnutls_error_is_fatal(status) != 0 { throw .tls(TLSTrouble(status, session, host: host, trust: trust)) }
     }
   }
 
   /// Sends what there is room for, at least a byte, and says how many.
-  func send(_ bytes: ArraySlice<UInt8>) throws(HTTPFailure) -> Tried<Int> {
+  func send(_ bytes: ArraySlice<UInt8>) throws(HTTPFailure) -> Int? {
     while true {
       let count = bytes.withUnsafeBytes { gnutls_record_send(session, $0.baseAddress, $0.count) }
-      if count >= 0 { return .done(count) }
-      if try isBlocked(Int32(count)) { return .blocked(direction) }
+      if count >= 0 { return count }
+      if try isBlocked(Int32(count)) { return nil }
     }
   }
 
   /// Receives what is there, at least a byte; nothing when the other side has closed.
-  func receive() throws(HTTPFailure) -> Tried<[UInt8]> {
+  func receive() throws(HTTPFailure) -> [UInt8]? {
     if !early.isEmpty {
       defer { early = [] }
-      return .done(early)
+      return early
     }
     while true {
       var count = 0
@@ -83,8 +83,8 @@ final class TLSSession: @unchecked Sendable {
         count = gnutls_record_recv(session, buffer.baseAddress, buffer.count)
         initialized = max(count, 0)
       }
-      if count >= 0 { return .done(bytes) }
-      if try isBlocked(Int32(count)) { return .blocked(direction) }
+      if count >= 0 { return bytes }
+      if try isBlocked(Int32(count)) { return nil }
     }
   }
 
@@ -99,7 +99,8 @@ final class TLSSession: @unchecked Sendable {
     return count < 0 && gnutls_error_is_fatal(Int32(count)) == 0
   }
 
-  private var direction: Int16 { gnutls_record_get_direction(session) == 0 ? Int16(POLLIN) : Int16(POLLOUT) }
+  /// The events that a call that would block waits for.
+  var direction: Int16 { gnutls_record_get_direction(session) == 0 ? Int16(POLLIN) : Int16(POLLOUT) }
 
   /// Returns true where a status says to wait, and false where it says to go on.
   private func isBlocked(_ status: Int32) throws(HTTPFailure) -> Bool {
