@@ -215,7 +215,7 @@ struct HoldCommand: ParsableCommand {
   var key: String
 
   func run() throws {
-    let endpoint = try failing { try ask.service.endpoint(mayStart: !lock.noStart) }
+    let endpoint = try ask.service.endpoint(mayStart: !lock.noStart)
     var options = try lock.lease()
     options.wait = try lock.waiting() ?? .seconds(3600)
     options.holding = Enclosing.current.held(at: endpoint)

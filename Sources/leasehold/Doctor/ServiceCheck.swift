@@ -80,10 +80,8 @@ struct ServiceCheck {
 
   /// Returns true when an address can only be of this host.
   static func isHere(_ address: ServiceAddress) -> Bool {
-    switch address {
-    case .unix: true
-    case .tcp(let host, _), .tls(let host, _): host == "localhost" || host == "::1" || host.hasPrefix("127.")
-    }
+    guard let host = address.hostAndPort?.host else { return true }
+    return host == "localhost" || host == "::1" || host.hasPrefix("127.")
   }
 
   /// - Parameters:
@@ -116,18 +114,15 @@ struct ServiceCheck {
   /// Units that neither the lock nor a lease of ours has: natives have them, alive or dead.
   private func missingUnits(_ connection: LeaseholdConnection) -> [Finding] {
     var findings: [Finding] = []
-    var count = 0
-    try? connection.forEachPage(of: Request("GET", ["locks"])) { page in
-      for lock in page.json["locks"].elements {
-        count += 1
-        if lock["damaged"].bool == true { findings.append(Self.damaged(lock, at: endpoint)) }
-        guard let missing = lock["native_held"].int, missing > 0 else { continue }
-        let pid = lock["sysv"]["pid"].int ?? 0
-        findings.append(Self.missing(missing, of: lock, lastUser: ProcessName.of(pid)))
-      }
+    let locks = (try? connection.entries(of: Request("GET", ["locks"]), "locks")) ?? []
+    for lock in locks {
+      if lock["damaged"].bool == true { findings.append(Self.damaged(lock, at: endpoint)) }
+      guard let missing = lock["native_held"].int, missing > 0 else { continue }
+      let pid = lock["sysv"]["pid"].int ?? 0
+      findings.append(Self.missing(missing, of: lock, lastUser: ProcessName.of(pid)))
     }
     return findings.isEmpty
-      ? [.ok("locks", "\(count) known; none is damaged, and no unit of any is missing")] : findings
+      ? [.ok("locks", "\(locks.count) known; none is damaged, and no unit of any is missing")] : findings
   }
 
   /// A lock of which nothing is granted any more.

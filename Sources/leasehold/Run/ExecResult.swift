@@ -74,7 +74,7 @@ extension Environment {
 enum ExecResult {
   /// 127 where there is no such program, 126 where it cannot be run.
   static func failure(_ program: String, code: Int32) -> Failure {
-    Failure("\(program): \(String(cString: strerror(code)))", status: code == ENOENT ? 127 : 126)
+    Failure(message: "\(program): \(String(cString: strerror(code)))", status: code == ENOENT ? 127 : 126)
   }
 
   /// The status of a shell for a wait status: the command's own, or 128 + n.

@@ -113,9 +113,7 @@ struct RunCommand: ParsableCommand {
     }
     if yields, lock.newest == nil || exec { throw ValidationError("--yield goes with --newest, and without --exec") }
     let busy = conflictStatus.map { Int32($0) } ?? ExitStatus.temporaryFailure.rawValue
-    let endpoint = try failing {
-      try bind == nil ? service.endpoint(mayStart: !lock.noStart) : service.endpointForCgroup()
-    }
+    let endpoint = try bind == nil ? service.endpoint(mayStart: !lock.noStart) : service.endpointForCgroup()
     if exec {
       try failing(busy: busy, isQuiet: lock.quiet) { try replace(command, endpoint) }
     } else {
@@ -126,7 +124,8 @@ struct RunCommand: ParsableCommand {
   /// Why there is no such program, where it may be the second half of the command that was meant.
   private func explained(_ error: any Error) -> any Error {
     guard let failure = error as? Failure, failure.status == 127, keys.count > 1 else { return error }
-    return Failure(failure.message + "; '\(keys[1])' is taken for a lock, as every word before -- is", status: 127)
+    return Failure(
+      message: failure.message + "; '\(keys[1])' is taken for a lock, as every word before -- is", status: 127)
   }
 
   /// The owner where none was given: the command's name and our process id.

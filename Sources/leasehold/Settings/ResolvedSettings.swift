@@ -11,7 +11,7 @@ struct ResolvedSetting: Sendable, Equatable {
   var place: String { setting.flag + source.parenthesis(setting) }
 
   /// An error that names the setting, its source and the reason.
-  func error(_ reason: String) -> SettingsError { SettingsError(setting, from: source, reason) }
+  func error(_ reason: String) -> Failure { source.failure(setting, reason) }
 }
 
 /// Every setting, each one good by itself.

@@ -9,19 +9,19 @@ extension SettingsFile {
   static let bytesMax = 1 << 20
 
   /// Reads a file from the disk; `nil` when there is none.
-  static func read(path: String) throws(SettingsError) -> SettingsFile? {
+  static func read(path: String) throws(Failure) -> SettingsFile? {
     let (content, failure) = HostFile.read(path, bytesMax: bytesMax)
     if failure == ENOENT || failure == ENOTDIR { return nil }
     guard failure == 0 else { throw unreadable(path, failure) }
     guard content.count <= bytesMax else {
-      throw SettingsError("\(path): the file is larger than \(SizeText.text(bytesMax))")
+      throw Failure("\(path): the file is larger than \(SizeText.text(bytesMax))", .configuration)
     }
     return try SettingsFile(path: path, content: content)
   }
 
-  private static func unreadable(_ path: String, _ code: Int32) -> SettingsError {
+  private static func unreadable(_ path: String, _ code: Int32) -> Failure {
     let status: ExitStatus = code == EACCES ? .noPermission : .configuration
-    return SettingsError("\(path) cannot be read: \(errorText(code))", status: status)
+    return Failure("\(path) cannot be read: \(errorText(code))", status)
   }
 }
 

@@ -13,25 +13,25 @@ struct SettingsFile: Sendable, Equatable {
   /// Reads the content of a file.
   ///
   /// - Throws: An error that names the place when the text is not JSON, the name when it is unknown.
-  init(path: String, content: [UInt8]) throws(SettingsError) {
+  init(path: String, content: [UInt8]) throws(Failure) {
     let place = { (offset: Int) in TextPlace(of: offset, in: content) }
     let document: JSON
     do {
       document = try JSON(parsing: content, depthMax: 16, refusesTwins: true, dialect: .commented)
     } catch {
-      throw SettingsError("\(path), \(place(error.offset)): \(error.what)")
+      throw Failure("\(path), \(place(error.offset)): \(error.what)", .configuration)
     }
     guard case .object(let members) = document else {
-      throw SettingsError("\(path): the file must hold one JSON object, not \(document.noun)")
+      throw Failure("\(path): the file must hold one JSON object, not \(document.noun)", .configuration)
     }
     var entries: [String: Entry] = [:]
     for member in members {
       let place = place(member.offset)
       guard Setting.named[member.name] != nil else {
-        throw SettingsError("\(path), \(place): \(SettingsFile.unknown(member.name))")
+        throw Failure("\(path), \(place): \(SettingsFile.unknown(member.name))", .configuration)
       }
       guard let text = SettingsFile.text(of: member.value) else {
-        throw SettingsError("\(path), \(place): '\(member.name)' cannot be \(member.value.noun)")
+        throw Failure("\(path), \(place): '\(member.name)' cannot be \(member.value.noun)", .configuration)
       }
       entries[member.name] = Entry(text: text, place: place)
     }
