@@ -33,20 +33,16 @@ public struct PHPUnserializer {
   ///
   /// The corresponding PHP function is `unserialize`.
   public static func unserialize(_ text: [UInt8], ignoringRest: Bool = false) throws(Flaw) -> PHPValue {
-    let result: Result<PHPValue, Flaw> = text.withUnsafeBufferPointer { bytes in
+    try text.withUnsafeBufferPointer { bytes throws(Flaw) in
       var reader = PHPUnserializer(bytes)
-      do throws(Flaw) {
-        let value = try reader.value(depth: 0)
-        if !ignoringRest, reader.offset < bytes.count { throw reader.flaw("something after the value") }
-        return .success(value)
-      } catch {
-        return .failure(error)
-      }
+      let value = try reader.value(depth: 0)
+      if !ignoringRest, reader.offset < bytes.count { throw reader.flaw("something after the value") }
+      return value
     }
-    return try result.get()
   }
 
-  private func flaw(_ what: String) -> Flaw { Flaw(what: what, offset: offset) }
+  /// A flaw at a byte; where none is named, at the next.
+  private func flaw(_ what: String, at place: Int? = nil) -> Flaw { Flaw(what: what, offset: place ?? offset) }
 
   private var rest: Int { bytes.count - offset }
 
@@ -81,10 +77,7 @@ public struct PHPUnserializer {
       try reference(to: letter == UInt8(ascii: "R") ? count : count - 1)
       return .reference(text: Array(bytes[start..<offset]))
     default:
-      guard let kind = PHPObjectKind(rawValue: letter) else {
-        offset = start
-        throw flaw("a value was expected")
-      }
+      guard let kind = PHPObjectKind(rawValue: letter) else { throw flaw("a value was expected", at: start) }
       try object(kind, depth: depth)
       return .object(kind, text: Array(bytes[start..<offset]))
     }
@@ -156,8 +149,7 @@ public struct PHPUnserializer {
         !part.isEmpty && part.allSatisfy { $0.isLetterOrDigit || $0 >= 0x7f || "_\\".utf8.contains($0) }
       }
     guard isFine else {
-      offset = start
-      throw flaw(withCase ? "the name of an enum's case was expected" : "the name of a class was expected")
+      throw flaw("the name of \(withCase ? "an enum's case" : "a class") was expected", at: start)
     }
   }
 }
@@ -183,10 +175,7 @@ extension PHPUnserializer {
 
   private mutating func integer() throws(Flaw) -> Int64 {
     let start = offset
-    guard let number = Int64(try word()) else {
-      offset = start
-      throw flaw("an integer of 64 bits was expected")
-    }
+    guard let number = Int64(try word()) else { throw flaw("an integer of 64 bits was expected", at: start) }
     return number
   }
 
@@ -203,8 +192,7 @@ extension PHPUnserializer {
       (0x30...0x39).contains(byte) || "+-.eE".utf8.contains(byte)
     }
     guard isPlain, word.utf8.contains(where: { (0x30...0x39).contains($0) }), let number = Double(word) else {
-      offset = start
-      throw flaw("a float was expected")
+      throw flaw("a float was expected", at: start)
     }
     return number
   }
@@ -245,9 +233,6 @@ extension PHPUnserializer {
   private mutating func reference(to last: Int) throws(Flaw) {
     let start = offset
     let number = try integer()
-    guard number >= 1, number <= Int64(last) || !isCountExact else {
-      offset = start
-      throw flaw("a reference to nothing")
-    }
+    guard number >= 1, number <= Int64(last) || !isCountExact else { throw flaw("a reference to nothing", at: start) }
   }
 }
