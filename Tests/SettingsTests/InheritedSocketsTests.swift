@@ -86,13 +86,7 @@ import Testing
     try #require(descriptor >= 0)
     defer { close(descriptor) }
     let name = "@leasehold-inherited-\(getpid())"
-    var address = try #require(sockaddr_un(socketName: name))
-    let isBound = withUnsafePointer(to: &address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(descriptor, $0, socklen_t(MemoryLayout<sa_family_t>.size + name.utf8.count)) == 0
-      }
-    }
-    try #require(isBound)
+    try #require(Notify.withAddress(of: name) { bind(descriptor, $0, $1) } == 0)
     #expect(InheritedSockets.Address(listeningAt: descriptor) == nil)
     try #require(listen(descriptor, 1) == 0)
     #expect(InheritedSockets.Address(listeningAt: descriptor) == .unix(name))
