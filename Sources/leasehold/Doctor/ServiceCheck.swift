@@ -26,7 +26,7 @@ struct ServiceCheck {
     }
     findings.append(
       Self.isHere(endpoint.address)
-        ? Self.namespace(ready["ipc_namespace"].int, TextFile.link("/proc/self/ns/ipc"))
+        ? Self.namespace(ready["ipc_namespace"].int, TextFile.inode("/proc/self/ns/ipc"))
         : .note("IPC namespace", "not compared: the service may be on another host, whose native programs it meets"))
     findings += ClusterCheck.findings((try? connection.send(Request("GET", ["version"])).json["engine"]) ?? .null)
     let sets = (try? connection.send(Request("GET", ["semaphores"], query: [("limit", "1000")])).json) ?? .null
@@ -63,11 +63,9 @@ struct ServiceCheck {
       hasUnit && address == .system ? "systemctl start leasehold" : "leasehold serve --unix \(ShellWord.quoted(path))"
     case _ where !isHere(address): nil
     case .standard: hasUnit ? "systemctl start leasehold" : "leasehold serve"
-    case .tcp(let host, let port):
+    case .tcp(let host, let port), .tls(let host, let port):
       "leasehold serve --port \(port)" + (host == "localhost" || host == "127.0.0.1" ? "" : " --host \(host)")
-    case .tls(let host, let port):
-      "leasehold serve --port \(port)" + (host == "localhost" || host == "127.0.0.1" ? "" : " --host \(host)")
-        + " --tls-cert CERT.pem --tls-key KEY.pem"
+        + (address == .tcp(host: host, port: port) ? "" : " --tls-cert CERT.pem --tls-key KEY.pem")
     }
   }
 
@@ -86,13 +84,13 @@ struct ServiceCheck {
 
   /// - Parameters:
   ///   - service: The number of the service's namespace.
-  ///   - own: Such as `ipc:[4026531839]`.
-  static func namespace(_ service: Int64?, _ own: String?) -> Finding {
+  ///   - own: The number of this process's.
+  static func namespace(_ service: Int64?, _ own: Int64?) -> Finding {
     guard let service, let own else { return .note("IPC namespace", "cannot be compared") }
-    if own == "ipc:[\(service)]" { return .ok("IPC namespace", "the same as the service's, \(service)") }
+    if own == service { return .ok("IPC namespace", "the same as the service's, \(service)") }
     return .problem(
       "IPC namespace",
-      "the service is in \(service), this shell in \(own.filter(\.isNumber)): native programs here cannot meet it",
+      "the service is in \(service), this shell in \(own): native programs here cannot meet it",
       fix:
         "# start both in one namespace: compose `ipc: \"service:leasehold\"`, a Kubernetes pod, systemd PrivateIPC=no")
   }
