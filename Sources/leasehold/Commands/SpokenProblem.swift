@@ -22,7 +22,8 @@ extension Problem {
     return sentence + (holders.isEmpty ? "" : " Held by " + holders.joined(separator: "; ") + ".")
   }
 
-  /// Codes in whose sentences a quoted word may be a parameter's name; in others it is the name of a lock or of a holder.
+  /// Codes in whose sentences a quoted word may be a parameter's name; in others it is the name of a lock or of a
+  /// holder.
   private static let codesOfParameters: Set<String> = [
     "invalid-parameter", "missing-parameter", "out-of-range", "unknown-parameter", "count-exceeds-limit",
     "kind-mismatch", "bad-key",

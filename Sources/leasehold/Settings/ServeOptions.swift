@@ -15,7 +15,7 @@ struct ServeOptions: Sendable {
   /// The engine as it was named: `local`, or `etcd:` and URLs.
   var engine = "local"
   var etcd = EtcdConfiguration(endpoints: [])
-  var etcdUser: String?
+  var etcdUser: String? { words.etcdUser == "none" ? nil : words.etcdUser }
   var etcdPasswordFile: String?
   /// With ``etcdKey``, both or neither.
   var etcdCertificate: String?
@@ -34,6 +34,8 @@ struct ServeOptions: Sendable {
   var standby = false
   var logLevel = "info"
   var logFormat = LogFormat.plain
+  /// Settings that are words where the parts take something else.
+  var words = (host: "", etcdUser: "", shmObjects: "", peerPidfd: "")
 
   /// Form of a log line.
   enum LogFormat: String, Sendable {
@@ -43,6 +45,9 @@ struct ServeOptions: Sendable {
   /// Takes settings that are good by themselves and checks them against each other.
   init(_ resolved: ResolvedSettings) throws(Failure) {
     for entry in resolved.all { entry.setting.store(entry.value, &self) }
+    server.host = words.host == "none" ? nil : words.host
+    server.allowsObjects = words.shmObjects == "allow"
+    service.usesPeerHandle = words.peerPidfd == "auto"
     if server.unixPath == "own" { server.unixPath = try Self.ownSocket(resolved["unix"]) }
     try check(resolved)
     if server.threads == 0 { server.threads = Self.threads(processors: sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
@@ -70,29 +75,6 @@ struct ServeOptions: Sendable {
 
   /// The threads that serve connections where none are set: one below 4 processors, else half of them and at most 4.
   static func threads(processors: Int) -> Int { processors < 4 ? 1 : min(4, processors / 2) }
-}
-
-// Settings that are words where the parts take something else.
-extension ServeOptions {
-  var hostText: String {
-    get { server.host ?? "none" }
-    set { server.host = newValue == "none" ? nil : newValue }
-  }
-
-  var etcdUserText: String {
-    get { etcdUser ?? "none" }
-    set { etcdUser = newValue == "none" ? nil : newValue }
-  }
-
-  var shmObjects: String {
-    get { server.allowsObjects ? "allow" : "refuse" }
-    set { server.allowsObjects = newValue == "allow" }
-  }
-
-  var peerPidfd: String {
-    get { service.usesPeerHandle ? "auto" : "never" }
-    set { service.usesPeerHandle = newValue == "auto" }
-  }
 }
 
 // What one setting alone cannot tell.

@@ -2,21 +2,8 @@ internal import Leasehold
 
 /// One row of the table of settings: all that flags, environment, file and documentation say about it, and its place.
 struct Setting: Sendable {
-  /// Where a setting stands in the help and in the documentation.
-  enum Section: String, CaseIterable, Sendable {
-    case listening = "Listening"
-    case access = "Who may"
-    case leases = "Leases"
-    case limits = "Limits"
-    case memory = "Shared memory"
-    case cluster = "More than one host"
-    case kernel = "Kernel and state"
-    case logs = "Logs"
-  }
-
   /// The flag without its dashes, which is also the key in the file.
   let name: String
-  let section: Section
   let kind: SettingKind
   /// The default, written as a user would write it; empty means none.
   let fallback: String
@@ -28,11 +15,10 @@ struct Setting: Sendable {
   let store: @Sendable (SettingValue, inout ServeOptions) -> Void
 
   init<Value>(
-    _ name: String, _ section: Section, _ kind: SettingKind, default fallback: String, _ help: String,
+    _ name: String, _ kind: SettingKind, default fallback: String, _ help: String,
     hidden: Bool = false, _ place: any WritableKeyPath<ServeOptions, Value> & Sendable
   ) {
     self.name = name
-    self.section = section
     self.kind = kind
     self.fallback = fallback
     self.help = help
@@ -58,10 +44,6 @@ struct Setting: Sendable {
     let known = [kind.rangeText, fallback.isEmpty ? nil : "default: \(fallback)"].compactMap(\.self)
     return known.isEmpty ? help + "." : help + " (" + known.joined(separator: "; ") + ")."
   }
-}
-
-extension Setting: Equatable {
-  static func == (one: Setting, other: Setting) -> Bool { one.name == other.name }
 }
 
 extension SettingValue {

@@ -1,4 +1,6 @@
+internal import Glibc
 internal import JSONText
+internal import LeaseholdHost
 
 /// The file of settings: one JSON object, with comments; its names are those of the flags.
 struct SettingsFile: Sendable, Equatable {
@@ -6,6 +8,12 @@ struct SettingsFile: Sendable, Equatable {
     let text: String
     let place: TextPlace
   }
+
+  /// Read when it exists and no other file is named.
+  static let systemPath = "/etc/leasehold/leasehold.json"
+
+  /// The largest file that is read.
+  static let bytesMax = 1 << 20
 
   let path: String
   let entries: [String: Entry]
@@ -37,6 +45,22 @@ struct SettingsFile: Sendable, Equatable {
     }
     self.path = path
     self.entries = entries
+  }
+
+  /// Reads a file from the disk; `nil` when there is none.
+  static func read(path: String) throws(Failure) -> SettingsFile? {
+    let (content, failure) = HostFile.read(path, bytesMax: bytesMax)
+    if failure == ENOENT || failure == ENOTDIR { return nil }
+    guard failure == 0 else { throw unreadable(path, failure) }
+    guard content.count <= bytesMax else {
+      throw Failure("\(path): the file is larger than \(SizeText.text(bytesMax))", .configuration)
+    }
+    return try SettingsFile(path: path, content: content)
+  }
+
+  private static func unreadable(_ path: String, _ code: Int32) -> Failure {
+    let status: ExitStatus = code == EACCES ? .noPermission : .configuration
+    return Failure("\(path) cannot be read: \(errorText(code))", status)
   }
 
   private static func unknown(_ name: String) -> String {
@@ -88,4 +112,9 @@ extension JSON {
     case .object: "an object"
     }
   }
+}
+
+/// The C library's words for an errno; thread safe since glibc 2.32.
+func errorText(_ code: Int32) -> String {
+  String(cString: strerror(code))
 }
