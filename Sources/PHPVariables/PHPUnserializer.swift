@@ -46,11 +46,14 @@ public struct PHPUnserializer {
 
   private var rest: Int { bytes.count - offset }
 
-  private mutating func expect(_ byte: UInt8) throws(Flaw) {
-    guard offset < bytes.count, bytes[offset] == byte else {
-      throw flaw("'\(Character(Unicode.Scalar(byte)))' was expected")
+  private mutating func expect(_ text: StaticString) throws(Flaw) {
+    for index in 0..<text.utf8CodeUnitCount {
+      let byte = text.utf8Start[index]
+      guard offset < bytes.count, bytes[offset] == byte else {
+        throw flaw("'\(Character(Unicode.Scalar(byte)))' was expected")
+      }
+      offset += 1
     }
-    offset += 1
   }
 
   private mutating func value(depth: Int) throws(Flaw) -> PHPValue {
@@ -63,10 +66,10 @@ public struct PHPUnserializer {
     offset += 1
     if letter != UInt8(ascii: "R") { count += 1 }
     if letter == UInt8(ascii: "N") {
-      try expect(UInt8(ascii: ";"))
+      try expect(";")
       return .null
     }
-    try expect(UInt8(ascii: ":"))
+    try expect(":")
     switch letter {
     case UInt8(ascii: "b"): return .bool(try flag())
     case UInt8(ascii: "i"): return .int(try integer())
@@ -85,8 +88,7 @@ public struct PHPUnserializer {
 
   private mutating func array(depth: Int) throws(Flaw) -> [PHPElement] {
     let count = try length("an array")
-    try expect(UInt8(ascii: ":"))
-    try expect(UInt8(ascii: "{"))
+    try expect(":{")
     // Each element has a key and a value of at least four and two bytes: a larger number is a lie.
     guard count <= rest / 6 else { throw flaw("fewer elements than it says") }
     var elements: [PHPElement] = []
@@ -105,7 +107,7 @@ public struct PHPUnserializer {
         elements.append(PHPElement(key, value))
       }
     }
-    try expect(UInt8(ascii: "}"))
+    try expect("}")
     return elements
   }
 
@@ -119,11 +121,10 @@ public struct PHPUnserializer {
 
   private mutating func object(_ kind: PHPObjectKind, depth: Int) throws(Flaw) {
     try name(withCase: kind == .enumCase)
-    if kind == .enumCase { return try expect(UInt8(ascii: ";")) }
-    try expect(UInt8(ascii: ":"))
+    if kind == .enumCase { return try expect(";") }
+    try expect(":")
     let count = try length("an object")
-    try expect(UInt8(ascii: ":"))
-    try expect(UInt8(ascii: "{"))
+    try expect(":{")
     guard count <= rest else { throw flaw("fewer bytes than it says") }
     if kind == .serializable {
       offset += count
@@ -135,7 +136,7 @@ public struct PHPUnserializer {
         _ = try value(depth: depth + 1)
       }
     }
-    try expect(UInt8(ascii: "}"))
+    try expect("}")
   }
 
   /// The name of a class, and of an enum's case behind a colon.
@@ -160,7 +161,7 @@ extension PHPUnserializer {
     guard offset < bytes.count, bytes[offset] == 0x30 || bytes[offset] == 0x31 else { throw flaw("neither 0 nor 1") }
     let flag = bytes[offset] == 0x31
     offset += 1
-    try expect(UInt8(ascii: ";"))
+    try expect(";")
     return flag
   }
 
@@ -169,7 +170,7 @@ extension PHPUnserializer {
     let start = offset
     while offset < bytes.count, bytes[offset] != UInt8(ascii: ";"), offset - start < 1100 { offset += 1 }
     let word = String(decoding: bytes[start..<offset], as: UTF8.self)
-    try expect(UInt8(ascii: ";"))
+    try expect(";")
     return word
   }
 
@@ -214,19 +215,18 @@ extension PHPUnserializer {
 
   private mutating func string() throws(Flaw) -> [UInt8] {
     let bytes = try quoted("a string")
-    try expect(UInt8(ascii: ";"))
+    try expect(";")
     return bytes
   }
 
   /// `5:"bytes"`.
   private mutating func quoted(_ what: String) throws(Flaw) -> [UInt8] {
     let count = try length(what)
-    try expect(UInt8(ascii: ":"))
-    try expect(UInt8(ascii: "\""))
+    try expect(":\"")
     guard count <= rest else { throw flaw("\(what) shorter than it says") }
     let text = Array(bytes[offset..<offset + count])
     offset += count
-    try expect(UInt8(ascii: "\""))
+    try expect("\"")
     return text
   }
 
