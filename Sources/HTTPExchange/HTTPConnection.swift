@@ -59,7 +59,8 @@ package final class HTTPConnection: Sendable {
         if isAborted { throw .aborted }
       } catch {
         close()
-        guard error.mayBeOfOneAddress, !names.isEmpty else { throw error }
+        // Another address of the same name may do better.
+        guard case .system = error, !names.isEmpty else { throw error }
       }
     }
   }
