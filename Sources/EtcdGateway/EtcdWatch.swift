@@ -10,7 +10,7 @@ package final class EtcdWatch: Sendable {
 
   private let member: EtcdMember
   private let connection: HTTPConnection
-  private nonisolated(unsafe) let reader: ResponseReader
+  private let reader: ResponseReader
 
   init(_ member: EtcdMember, _ request: [UInt8], token: String?, before deadline: Int64) throws(EtcdFailure) {
     (self.member, connection) = (member, HTTPConnection(member.peer))

@@ -59,9 +59,14 @@ public enum ServiceAddress: Sendable, Equatable, CustomStringConvertible {
 
   /// The text of the header `Host`.
   package var hostHeader: String {
+    hostAndPort.map { "\(authority($0.host)):\($0.port)" } ?? "localhost"
+  }
+
+  /// The host and the port, with TLS or without; `nil` for a Unix socket.
+  package var hostAndPort: (host: String, port: UInt16)? {
     switch self {
-    case .unix: "localhost"
-    case .tcp(let host, let port), .tls(let host, let port): "\(authority(host)):\(port)"
+    case .unix: nil
+    case .tcp(let host, let port), .tls(let host, let port): (host, port)
     }
   }
 

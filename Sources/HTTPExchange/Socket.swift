@@ -2,16 +2,9 @@ internal import Glibc
 internal import LeaseholdHost
 import Synchronization
 
-/// The outcome of one try of a call that does not block.
-enum Tried<Value> {
-  case done(Value)
-  /// It is to be tried again after these events of poll(2).
-  case blocked(Int16)
-}
-
 /// A stream socket, with TLS where the address says so.
 ///
-/// No call blocks, but for ``finish(before:_:)``; one thread at a time calls, and another may abort.
+/// No call blocks, but for ``wait(_:before:)``; one thread at a time calls, and another may abort.
 final class Socket: Sendable {
   private struct State {
     var isConnected: Bool
@@ -37,7 +30,7 @@ final class Socket: Sendable {
     do throws(HTTPFailure) {
       guard result == 0 || errno == EINPROGRESS || errno == EAGAIN || errno == EINTR else { throw .system(errno) }
       if case .tls(let host, _) = peer.address {
-        tls = try TLSSession(descriptor, host: host, trust: peer.trust)
+        tls = try TLSSession(descriptor, host: host, peer: peer)
       } else {
         tls = nil
       }
@@ -88,8 +81,8 @@ final class Socket: Sendable {
 
   /// Connects, and checks the peer where the address is one of TLS.
   func open() throws(HTTPFailure) -> Tried<Void> {
-    if !state.withLock(\.isConnected) {
-      guard has(Int16(POLLOUT)) else { return .blocked(Int16(POLLOUT)) }
+    if !isConnected {
+      guard has(Int16(POLLOUT)) else { return .blocked(self, Int16(POLLOUT)) }
       var code: Int32 = 0
       var length = socklen_t(MemoryLayout<Int32>.size)
       getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &length)
@@ -97,28 +90,26 @@ final class Socket: Sendable {
       state.withLock { $0.isConnected = true }
     }
     guard let tls else { return .done(()) }
-    return try sealed { () throws(HTTPFailure) in try tls.shakeHands() }
+    return try sealed(tls) { () throws(HTTPFailure) in try tls.shakeHands() }
   }
 
-  /// The error of an ``open()`` that failed or was not done in time.
-  func failure(opening failure: HTTPFailure) -> HTTPFailure {
-    failure == .timedOut && state.withLock(\.isConnected) ? .tls(.silence) : failure
-  }
+  /// True once the kernel has connected it, whatever TLS does.
+  var isConnected: Bool { state.withLock(\.isConnected) }
 
   /// Sends what there is room for, at least a byte, and says how many.
   func send(_ bytes: ArraySlice<UInt8>) throws(HTTPFailure) -> Tried<Int> {
-    if let tls { return try sealed { () throws(HTTPFailure) in try tls.send(bytes) } }
+    if let tls { return try sealed(tls) { () throws(HTTPFailure) in try tls.send(bytes) } }
     while true {
       let count = bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
       if count >= 0 { return .done(count) }
-      if errno == EAGAIN { return .blocked(Int16(POLLOUT)) }
+      if errno == EAGAIN { return .blocked(self, Int16(POLLOUT)) }
       if errno != EINTR { throw failure(errno) }
     }
   }
 
   /// Receives what is there, at least a byte; nothing when the other side has closed.
   func receive() throws(HTTPFailure) -> Tried<[UInt8]> {
-    if let tls { return try sealed { () throws(HTTPFailure) in try tls.receive() } }
+    if let tls { return try sealed(tls) { () throws(HTTPFailure) in try tls.receive() } }
     while true {
       var count = 0
       let bytes = [UInt8](unsafeUninitializedCapacity: 16384) { buffer, initialized in
@@ -127,26 +118,13 @@ final class Socket: Sendable {
       }
       if count == 0, state.withLock(\.isAborted) { throw .aborted }
       if count >= 0 { return .done(bytes) }
-      if errno == EAGAIN { return .blocked(Int16(POLLIN)) }
+      if errno == EAGAIN { return .blocked(self, Int16(POLLIN)) }
       if errno != EINTR { throw failure(errno) }
     }
   }
 
-  /// Blocks until a call is done.
-  ///
-  /// - Parameter deadline: Nanoseconds of CLOCK_MONOTONIC.
-  func finish<Value>(
-    before deadline: Int64, _ call: (Socket) throws(HTTPFailure) -> Tried<Value>
-  ) throws(HTTPFailure) -> Value {
-    while true {
-      switch try call(self) {
-      case .done(let value): return value
-      case .blocked(let events): try wait(events, deadline)
-      }
-    }
-  }
-
-  private func wait(_ events: Int16, _ deadline: Int64) throws(HTTPFailure) {
+  /// Blocks until there are events.
+  func wait(_ events: Int16, before deadline: Int64) throws(HTTPFailure) {
     while true {
       guard deadline > HostClock.monotonic() else { throw .timedOut }
       var entry = pollfd(fd: descriptor, events: events, revents: 0)
@@ -158,10 +136,11 @@ final class Socket: Sendable {
 
   /// Runs a call of TLS; what an abort made of it is an abort.
   private func sealed<Value>(
-    _ call: () throws(HTTPFailure) -> Tried<Value>
+    _ tls: TLSSession, _ call: () throws(HTTPFailure) -> Value?
   ) throws(HTTPFailure) -> Tried<Value> {
     do throws(HTTPFailure) {
-      return try call()
+      if let value = try call() { return .done(value) }
+      return .blocked(self, tls.direction)
     } catch {
       throw state.withLock(\.isAborted) ? .aborted : error
     }

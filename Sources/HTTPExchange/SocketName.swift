@@ -11,63 +11,58 @@ package struct SocketName: Sendable {
 }
 
 extension ServiceAddress {
-  /// The names to connect to, in order, at least one.
+  /// The names to connect to, in order, at least one; blocks where one has to be looked up.
   ///
   /// - Parameter deadline: Nanoseconds of CLOCK_MONOTONIC.
-  /// - Throws: A failure when no answer comes in time, or why there is none.
-  package func candidates(before deadline: Int64) throws(NameFailure) -> [SocketName] {
-    if let numericCandidates { return numericCandidates }
-    switch self {
-    case .unix: return []
-    case .tcp(let host, let port), .tls(let host, let port):
-      guard let result = NameLookup(host, port).result(before: deadline) else { throw .timedOut }
-      return try result.get()
-    }
+  package func candidates(before deadline: Int64) throws(HTTPFailure) -> [SocketName] {
+    if let known { return known }
+    let alarm = Alarm()
+    let lookup = NameLookup(self) { alarm.ring() }
+    alarm.sleep(until: deadline)
+    return try lookup.names()
+  }
+
+  /// The names to connect to, in order, at least one; the task waits where one has to be looked up.
+  func candidates(before deadline: Int64) async throws(HTTPFailure) -> [SocketName] {
+    if let known { return known }
+    let alarm = TaskAlarm()
+    let lookup = NameLookup(self) { alarm.ring() }
+    await alarm.sleep(until: deadline)
+    if Task.isCancelled { throw .aborted }
+    return try lookup.names()
   }
 
   /// The names to connect to where nothing has to be looked up.
-  var numericCandidates: [SocketName]? {
-    switch self {
-    case .unix(let path):
-      var name = sockaddr_un()
-      name.sun_family = sa_family_t(AF_UNIX)
-      withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: path.utf8.prefix(107)) }
-      return [SocketName(family: AF_UNIX, bytes: withUnsafeBytes(of: &name) { Array($0) })]
-    case .tcp(let host, let port), .tls(let host, let port):
-      return try? NameLookup.names(host, port, flags: AI_NUMERICHOST).get()
-    }
+  private var known: [SocketName]? {
+    guard case .unix(let path) = self else { return try? NameLookup.names(of: self, flags: AI_NUMERICHOST).get() }
+    var name = sockaddr_un()
+    name.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: path.utf8.prefix(107)) }
+    return [SocketName(family: AF_UNIX, bytes: withUnsafeBytes(of: &name) { Array($0) })]
   }
-}
-
-/// Why a host has no address.
-package enum NameFailure: Error, Equatable {
-  case timedOut
-  /// The words of gai_strerror(3).
-  case unknown(String)
 }
 
 /// Looks a host up on a thread of its own: getaddrinfo(3) takes as long as name servers do, which may be a minute.
 private final class NameLookup: Sendable {
-  private let host: String
-  private let port: UInt16
-  private let found = Mutex<Result<[SocketName], NameFailure>?>(nil)
-  private let alarm = Alarm()
+  private let found = Mutex(Result<[SocketName], HTTPFailure>.failure(.timedOut))
 
-  init(_ host: String, _ port: UInt16) { (self.host, self.port) = (host, port) }
-
-  /// The result; `nil` when it does not come in time, and the thread ends whenever it does.
-  func result(before deadline: Int64) -> Result<[SocketName], NameFailure>? {
+  /// Calls `done` once there is a result; the thread ends whenever that is.
+  init(_ address: ServiceAddress, _ done: @escaping @Sendable () -> Void) {
     let thread = HostThread(stackBytes: HostThread.requestStackBytes) { [self] in
-      let names = Self.names(host, port, flags: 0)
+      let names = Self.names(of: address, flags: 0)
       found.withLock { $0 = names }
-      alarm.ring()
+      done()
     }
-    guard thread != nil else { return nil }
-    alarm.sleep(until: deadline)
-    return found.withLock(\.self)
+    if thread != nil { return }
+    found.withLock { $0 = .failure(.system(EAGAIN)) }
+    done()
   }
 
-  static func names(_ host: String, _ port: UInt16, flags: Int32) -> Result<[SocketName], NameFailure> {
+  /// The names, once they are found.
+  func names() throws(HTTPFailure) -> [SocketName] { try found.withLock(\.self).get() }
+
+  static func names(of address: ServiceAddress, flags: Int32) -> Result<[SocketName], HTTPFailure> {
+    guard let (host, port) = address.hostAndPort else { return .success([]) }
     var hints = addrinfo()
     hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
     hints.ai_flags = AI_NUMERICSERV | flags
@@ -76,7 +71,7 @@ private final class NameLookup: Sendable {
     guard status == 0 else {
       let text =
         status == EAI_SYSTEM ? strerror(errno).map { String(cString: $0) } : String(cString: gai_strerror(status))
-      return .failure(.unknown(text ?? "error \(status)"))
+      return .failure(.unknownHost(text ?? "error \(status)"))
     }
     defer { freeaddrinfo(list) }
     var names: [SocketName] = []

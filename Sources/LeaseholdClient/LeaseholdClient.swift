@@ -1,3 +1,7 @@
+/// Answers are ``JSON``, and addresses and answers are those of ``HTTPExchange``, so users of the client have their
+/// members without another import.
+@_exported public import HTTPExchange
+@_exported public import JSONText
 internal import LeaseholdHost
 import Synchronization
 
@@ -11,7 +15,7 @@ public final class LeaseholdClient: Sendable {
   public let idleMax: Int
   /// The time the service may take to answer, over what a request may wait in a queue, and may be away.
   public let timeout: Duration
-  private let idle = Mutex<[TaskConnection]>([])
+  private let idle = Mutex<[HTTPConnection]>([])
   private let hasAnswered = Atomic(false)
   /// True once a connection was made.
   let isReached = Atomic(false)
@@ -86,7 +90,7 @@ public final class LeaseholdClient: Sendable {
   /// Sends a request whose answer has no end; an answer of 400 and above is whole, and has no stream.
   func open(_ request: Request) async throws(ClientError) -> (Answer, LineStream?) {
     let (sent, deadline) = (endpoint.now(), HostClock.monotonic(after: request.timeout))
-    let connection = TaskConnection(endpoint.peer)
+    let connection = HTTPConnection(endpoint.peer)
     do throws(HTTPFailure) {
       try await connection.open(before: deadline)
       isReached.store(true, ordering: .relaxed)
@@ -120,14 +124,14 @@ public final class LeaseholdClient: Sendable {
       }
     }
     do throws(HTTPFailure) {
-      return try await exchange(bytes, over: TaskConnection(endpoint.peer), before: deadline, pending)
+      return try await exchange(bytes, over: HTTPConnection(endpoint.peer), before: deadline, pending)
     } catch {
       throw await firstError(error, before: deadline)
     }
   }
 
   private func exchange(
-    _ bytes: [UInt8], over connection: TaskConnection, before deadline: Int64, _ pending: Flag?
+    _ bytes: [UInt8], over connection: HTTPConnection, before deadline: Int64, _ pending: Flag?
   ) async throws(HTTPFailure) -> Response {
     try await connection.open(before: deadline)
     isReached.store(true, ordering: .relaxed)
@@ -138,7 +142,7 @@ public final class LeaseholdClient: Sendable {
     return response
   }
 
-  private func kept() -> TaskConnection? {
+  private func kept() -> HTTPConnection? {
     while let connection = idle.withLock({ $0.popLast() }) {
       if connection.isKept { return connection }
     }
@@ -146,15 +150,11 @@ public final class LeaseholdClient: Sendable {
   }
 
   private func firstError(_ failure: HTTPFailure, before deadline: Int64) async -> ClientError {
-    guard !hasAnswered.load(ordering: .relaxed), let peer = endpoint.peerOfTLS(after: failure) else {
+    guard !hasAnswered.load(ordering: .relaxed), let probe = endpoint.probe(after: failure) else {
       return endpoint.error(failure)
     }
-    do throws(HTTPFailure) {
-      try await TaskConnection(peer).open(before: deadline)
-      return endpoint.error(failure, probe: nil)
-    } catch let probe {
-      return endpoint.error(failure, probe: probe)
-    }
+    return endpoint.error(
+      failure, await Result { () async throws(HTTPFailure) in try await probe.open(before: deadline) })
   }
 }
 
@@ -186,10 +186,10 @@ final class Flag: Sendable {
 
 /// The lines of an answer that has no end, for one task at a time.
 struct LineStream: Sendable {
-  private let reader: TaskReader
+  private let reader: ResponseReader
   private let endpoint: ServiceEndpoint
 
-  init(_ reader: TaskReader, _ endpoint: ServiceEndpoint) { (self.reader, self.endpoint) = (reader, endpoint) }
+  init(_ reader: ResponseReader, _ endpoint: ServiceEndpoint) { (self.reader, self.endpoint) = (reader, endpoint) }
 
   /// The next line; `nil` at the end.
   ///

@@ -67,9 +67,7 @@ extension LeaseholdClient {
     var all: [JSON] = []
     var cursor: String?
     repeat {
-      var page = Request("GET", [name], given: parameters)
-      page.query += Request("GET", [name], given: ["limit": "1000", "cursor": cursor]).query
-      let answer = try await send(page).json
+      let answer = try await send(Request("GET", [name], given: parameters).page(behind: cursor)).json
       all += answer[name].elements
       cursor = answer["next_cursor"].string
     } while cursor != nil

@@ -47,6 +47,14 @@ public struct Request: Sendable {
     return request
   }
 
+  /// The same request for one page of a list: the first, or that behind a cursor.
+  package func page(behind cursor: String?) -> Request {
+    var page = self
+    page.query.append((name: "limit", value: "1000"))
+    if let cursor { page.query.append((name: "cursor", value: cursor)) }
+    return page
+  }
+
   /// The path and the query as they go over the wire.
   public var target: String {
     func encoded(_ text: String) -> String { text.percentEncoded(keeping: "-._~") }
@@ -80,6 +88,14 @@ public struct Request: Sendable {
 extension Response {
   /// The body as JSON.
   public var json: JSON { JSON(body) ?? .null }
+
+  /// The lease that it tells.
+  ///
+  /// - Throws: ``ClientError/problem(_:)``, and ``ClientError/malformed(_:)`` where there is none.
+  package func grant() throws(ClientError) -> Grant {
+    guard let grant = Grant(json: try checked().json) else { throw .malformed("an answer without a lease") }
+    return grant
+  }
 
   /// Itself when the status is below 400.
   ///

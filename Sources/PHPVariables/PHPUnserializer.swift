@@ -33,28 +33,27 @@ public struct PHPUnserializer {
   ///
   /// The corresponding PHP function is `unserialize`.
   public static func unserialize(_ text: [UInt8], ignoringRest: Bool = false) throws(Flaw) -> PHPValue {
-    let result: Result<PHPValue, Flaw> = text.withUnsafeBufferPointer { bytes in
+    try text.withUnsafeBufferPointer { bytes throws(Flaw) in
       var reader = PHPUnserializer(bytes)
-      do throws(Flaw) {
-        let value = try reader.value(depth: 0)
-        if !ignoringRest, reader.offset < bytes.count { throw reader.flaw("something after the value") }
-        return .success(value)
-      } catch {
-        return .failure(error)
-      }
+      let value = try reader.value(depth: 0)
+      if !ignoringRest, reader.offset < bytes.count { throw reader.flaw("something after the value") }
+      return value
     }
-    return try result.get()
   }
 
-  private func flaw(_ what: String) -> Flaw { Flaw(what: what, offset: offset) }
+  /// A flaw at a byte; where none is named, at the next.
+  private func flaw(_ what: String, at place: Int? = nil) -> Flaw { Flaw(what: what, offset: place ?? offset) }
 
   private var rest: Int { bytes.count - offset }
 
-  private mutating func expect(_ byte: UInt8) throws(Flaw) {
-    guard offset < bytes.count, bytes[offset] == byte else {
-      throw flaw("'\(Character(Unicode.Scalar(byte)))' was expected")
+  private mutating func expect(_ text: StaticString) throws(Flaw) {
+    for index in 0..<text.utf8CodeUnitCount {
+      let byte = text.utf8Start[index]
+      guard offset < bytes.count, bytes[offset] == byte else {
+        throw flaw("'\(Character(Unicode.Scalar(byte)))' was expected")
+      }
+      offset += 1
     }
-    offset += 1
   }
 
   private mutating func value(depth: Int) throws(Flaw) -> PHPValue {
@@ -67,10 +66,10 @@ public struct PHPUnserializer {
     offset += 1
     if letter != UInt8(ascii: "R") { count += 1 }
     if letter == UInt8(ascii: "N") {
-      try expect(UInt8(ascii: ";"))
+      try expect(";")
       return .null
     }
-    try expect(UInt8(ascii: ":"))
+    try expect(":")
     switch letter {
     case UInt8(ascii: "b"): return .bool(try flag())
     case UInt8(ascii: "i"): return .int(try integer())
@@ -81,10 +80,7 @@ public struct PHPUnserializer {
       try reference(to: letter == UInt8(ascii: "R") ? count : count - 1)
       return .reference(text: Array(bytes[start..<offset]))
     default:
-      guard let kind = PHPObjectKind(rawValue: letter) else {
-        offset = start
-        throw flaw("a value was expected")
-      }
+      guard let kind = PHPObjectKind(rawValue: letter) else { throw flaw("a value was expected", at: start) }
       try object(kind, depth: depth)
       return .object(kind, text: Array(bytes[start..<offset]))
     }
@@ -92,8 +88,7 @@ public struct PHPUnserializer {
 
   private mutating func array(depth: Int) throws(Flaw) -> [PHPElement] {
     let count = try length("an array")
-    try expect(UInt8(ascii: ":"))
-    try expect(UInt8(ascii: "{"))
+    try expect(":{")
     // Each element has a key and a value of at least four and two bytes: a larger number is a lie.
     guard count <= rest / 6 else { throw flaw("fewer elements than it says") }
     var elements: [PHPElement] = []
@@ -112,7 +107,7 @@ public struct PHPUnserializer {
         elements.append(PHPElement(key, value))
       }
     }
-    try expect(UInt8(ascii: "}"))
+    try expect("}")
     return elements
   }
 
@@ -126,11 +121,10 @@ public struct PHPUnserializer {
 
   private mutating func object(_ kind: PHPObjectKind, depth: Int) throws(Flaw) {
     try name(withCase: kind == .enumCase)
-    if kind == .enumCase { return try expect(UInt8(ascii: ";")) }
-    try expect(UInt8(ascii: ":"))
+    if kind == .enumCase { return try expect(";") }
+    try expect(":")
     let count = try length("an object")
-    try expect(UInt8(ascii: ":"))
-    try expect(UInt8(ascii: "{"))
+    try expect(":{")
     guard count <= rest else { throw flaw("fewer bytes than it says") }
     if kind == .serializable {
       offset += count
@@ -142,7 +136,7 @@ public struct PHPUnserializer {
         _ = try value(depth: depth + 1)
       }
     }
-    try expect(UInt8(ascii: "}"))
+    try expect("}")
   }
 
   /// The name of a class, and of an enum's case behind a colon.
@@ -156,8 +150,7 @@ public struct PHPUnserializer {
         !part.isEmpty && part.allSatisfy { $0.isLetterOrDigit || $0 >= 0x7f || "_\\".utf8.contains($0) }
       }
     guard isFine else {
-      offset = start
-      throw flaw(withCase ? "the name of an enum's case was expected" : "the name of a class was expected")
+      throw flaw("the name of \(withCase ? "an enum's case" : "a class") was expected", at: start)
     }
   }
 }
@@ -168,7 +161,7 @@ extension PHPUnserializer {
     guard offset < bytes.count, bytes[offset] == 0x30 || bytes[offset] == 0x31 else { throw flaw("neither 0 nor 1") }
     let flag = bytes[offset] == 0x31
     offset += 1
-    try expect(UInt8(ascii: ";"))
+    try expect(";")
     return flag
   }
 
@@ -177,16 +170,13 @@ extension PHPUnserializer {
     let start = offset
     while offset < bytes.count, bytes[offset] != UInt8(ascii: ";"), offset - start < 1100 { offset += 1 }
     let word = String(decoding: bytes[start..<offset], as: UTF8.self)
-    try expect(UInt8(ascii: ";"))
+    try expect(";")
     return word
   }
 
   private mutating func integer() throws(Flaw) -> Int64 {
     let start = offset
-    guard let number = Int64(try word()) else {
-      offset = start
-      throw flaw("an integer of 64 bits was expected")
-    }
+    guard let number = Int64(try word()) else { throw flaw("an integer of 64 bits was expected", at: start) }
     return number
   }
 
@@ -203,8 +193,7 @@ extension PHPUnserializer {
       (0x30...0x39).contains(byte) || "+-.eE".utf8.contains(byte)
     }
     guard isPlain, word.utf8.contains(where: { (0x30...0x39).contains($0) }), let number = Double(word) else {
-      offset = start
-      throw flaw("a float was expected")
+      throw flaw("a float was expected", at: start)
     }
     return number
   }
@@ -226,28 +215,24 @@ extension PHPUnserializer {
 
   private mutating func string() throws(Flaw) -> [UInt8] {
     let bytes = try quoted("a string")
-    try expect(UInt8(ascii: ";"))
+    try expect(";")
     return bytes
   }
 
   /// `5:"bytes"`.
   private mutating func quoted(_ what: String) throws(Flaw) -> [UInt8] {
     let count = try length(what)
-    try expect(UInt8(ascii: ":"))
-    try expect(UInt8(ascii: "\""))
+    try expect(":\"")
     guard count <= rest else { throw flaw("\(what) shorter than it says") }
     let text = Array(bytes[offset..<offset + count])
     offset += count
-    try expect(UInt8(ascii: "\""))
+    try expect("\"")
     return text
   }
 
   private mutating func reference(to last: Int) throws(Flaw) {
     let start = offset
     let number = try integer()
-    guard number >= 1, number <= Int64(last) || !isCountExact else {
-      offset = start
-      throw flaw("a reference to nothing")
-    }
+    guard number >= 1, number <= Int64(last) || !isCountExact else { throw flaw("a reference to nothing", at: start) }
   }
 }

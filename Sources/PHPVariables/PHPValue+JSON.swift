@@ -31,48 +31,43 @@ extension PHPValue {
     }
   }
 
-  /// Writes it as JSON.
+  /// The value as JSON.
   ///
   /// Keys 0 to n-1 in order make an array, all others an object; a double always has a point or an exponent.
   /// - Throws: For bytes that are not UTF-8, infinities, NaN, objects and references.
-  public func appendJSON(to text: inout [UInt8]) throws(NotRepresentable) {
+  public func json() throws(NotRepresentable) -> JSON {
     switch self {
-    case .null: text += "null".utf8
-    case .bool(let flag): text += flag ? "true".utf8 : "false".utf8
-    case .int(let number): text += "\(number)".utf8
+    case .null: return .null
+    case .bool(let flag): return .bool(flag)
+    case .int(let number): return .number(number)
     case .double(let number):
       guard number.isFinite else { throw NotRepresentable(what: number.isNaN ? "NAN" : "INF") }
-      text += number.description.utf8
-    case .string(let bytes): try Self.append(bytes, to: &text)
-    case .array(let elements): try Self.append(elements, to: &text)
+      return .number(number.description)
+    case .string(let bytes): return .string(try Self.text(bytes))
+    case .array(let elements):
+      if !elements.enumerated().contains(where: { $1.key != .int(Int64($0)) }) {
+        return .array(try elements.map { element throws(NotRepresentable) in try element.value.json() })
+      }
+      return .object(
+        try elements.map { element throws(NotRepresentable) in
+          let name =
+            switch element.key {
+            case .int(let number): "\(number)"
+            case .string(let bytes): try Self.text(bytes)
+            }
+          return JSON.Member(name, try element.value.json())
+        })
     case .object(.enumCase, _): throw NotRepresentable(what: "an enum case")
     case .object: throw NotRepresentable(what: "an object")
     case .reference: throw NotRepresentable(what: "a reference")
     }
   }
 
-  private static func append(_ elements: [PHPElement], to text: inout [UInt8]) throws(NotRepresentable) {
-    let isList = !elements.enumerated().contains { $1.key != .int(Int64($0)) }
-    text.append(isList ? UInt8(ascii: "[") : UInt8(ascii: "{"))
-    for (index, element) in elements.enumerated() {
-      if index > 0 { text.append(UInt8(ascii: ",")) }
-      switch element.key {
-      case .int(let number) where !isList: text += "\"\(number)\":".utf8
-      case .string(let bytes):
-        try append(bytes, to: &text)
-        text.append(UInt8(ascii: ":"))
-      case .int: break
-      }
-      try element.value.appendJSON(to: &text)
-    }
-    text.append(isList ? UInt8(ascii: "]") : UInt8(ascii: "}"))
-  }
-
-  private static func append(_ bytes: [UInt8], to text: inout [UInt8]) throws(NotRepresentable) {
-    guard bytes.allSatisfy({ $0 < 0x80 }) || String(validating: bytes, as: UTF8.self) != nil else {
+  private static func text(_ bytes: [UInt8]) throws(NotRepresentable) -> String {
+    guard let text = bytes.withUnsafeBufferPointer({ String(utf8Bytes: $0) }) else {
       throw NotRepresentable(what: "a string that is not UTF-8")
     }
-    bytes.withUnsafeBufferPointer { text.appendQuoted($0) }
+    return text
   }
 }
 

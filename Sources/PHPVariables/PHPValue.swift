@@ -51,21 +51,12 @@ public enum PHPKey: Hashable, Sendable {
   ///
   /// The corresponding macro of PHP is `ZEND_HANDLE_NUMERIC_STR`.
   public init(canonical text: [UInt8], _ word: WordSize) {
-    if let number = Self.canonicalDecimal(text), word.holds(number) {
+    let number = text.count <= 20 ? Int64(String(decoding: text, as: UTF8.self)) : nil
+    if let number, "\(number)".utf8.elementsEqual(text), word.holds(number) {
       self = .int(number)
     } else {
       self = .string(text)
     }
-  }
-
-  private static func canonicalDecimal(_ text: [UInt8]) -> Int64? {
-    guard let first = text.first, first == UInt8(ascii: "-") || (0x30...0x39).contains(first), text.count <= 20 else {
-      return nil
-    }
-    let digits = first == UInt8(ascii: "-") ? text.dropFirst() : text[...]
-    guard let leading = digits.first, digits.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
-    if leading == 0x30, text.count > 1 { return nil }
-    return Int64(String(decoding: text, as: UTF8.self))
   }
 }
 

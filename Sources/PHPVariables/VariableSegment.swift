@@ -176,14 +176,12 @@ public struct VariableSegment {
 
   /// The last first, so that the places of the others stay right.
   private mutating func cut(_ chunks: [Chunk]) {
-    for chunk in chunks.reversed() { cut(chunk) }
-  }
-
-  private mutating func cut(_ chunk: Chunk) {
-    let behind = chunk.offset + chunk.byteCount
-    let moved = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[behind..<end])
-    UnsafeMutableRawBufferPointer(rebasing: bytes[chunk.offset..<chunk.offset + moved.count]).copyMemory(from: moved)
-    settle(end: end - chunk.byteCount, free: freeBytes + chunk.byteCount)
+    for chunk in chunks.reversed() {
+      let behind = chunk.offset + chunk.byteCount
+      let moved = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[behind..<end])
+      UnsafeMutableRawBufferPointer(rebasing: bytes[chunk.offset..<chunk.offset + moved.count]).copyMemory(from: moved)
+      settle(end: end - chunk.byteCount, free: freeBytes + chunk.byteCount)
+    }
   }
 
   private mutating func settle(end: Int, free: Int) {

@@ -21,12 +21,13 @@ final class DaemonSignals: Sendable {
   private static let spare = TimeSpan.seconds(3)
 
   /// Catches the signals from here on.
-  init(log: DaemonLog, drainTimeout: TimeSpan) throws(SettingsError) {
+  init(log: DaemonLog, drainTimeout: TimeSpan) throws(Failure) {
     self.log = log
     patience = TimeSpan(nanoseconds: drainTimeout.nanoseconds + Self.spare.nanoseconds)
-    guard let caught = CaughtSignals([SIGTERM, SIGINT, SIGHUP]),
+    let signals = [SIGTERM, SIGINT, SIGHUP]
+    guard let caught = CaughtSignals(signals, always: signals),
       HostThread(named: "lh-signals", { [self] in run(caught) }) != nil
-    else { throw SettingsError("signals cannot be caught: no thread, or no pipe, is left", status: .cannotCreate) }
+    else { throw Failure("signals cannot be caught: no thread, or no pipe, is left", .cannotCreate) }
   }
 
   /// True when the daemon was told to stop.

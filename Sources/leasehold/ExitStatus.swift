@@ -2,24 +2,15 @@ internal import ArgumentParser
 
 /// The statuses `leasehold` ends with; they are those of sysexits(3).
 enum ExitStatus: Int32, CaseIterable, Sendable {
-  /// It did what it was asked to do.
   case ok = 0
-  /// The command line cannot be understood, or a flag's value cannot be used (EX_USAGE).
-  case usage = 64
-  /// There is no lock, lease, set, segment or variable of this name (EX_NOINPUT).
-  case noInput = 66
-  /// The daemon, or something it needs, cannot be reached (EX_UNAVAILABLE).
-  case unavailable = 69
-  /// A fault of the program itself (EX_SOFTWARE).
-  case software = 70
-  /// A listener, a socket file or a kernel object cannot be made (EX_CANTCREAT).
-  case cannotCreate = 73
-  /// Another daemon is at work here; a later attempt may succeed (EX_TEMPFAIL).
-  case temporaryFailure = 75
-  /// The kernel refuses for lack of rights (EX_NOPERM).
-  case noPermission = 77
-  /// The environment or the configuration file cannot be used (EX_CONFIG).
-  case configuration = 78
+  case usage = 64  // EX_USAGE
+  case noInput = 66  // EX_NOINPUT
+  case unavailable = 69  // EX_UNAVAILABLE
+  case software = 70  // EX_SOFTWARE
+  case cannotCreate = 73  // EX_CANTCREAT
+  case temporaryFailure = 75  // EX_TEMPFAIL
+  case noPermission = 77  // EX_NOPERM
+  case configuration = 78  // EX_CONFIG
 
   /// The same status in the words of the argument parser.
   var exitCode: ExitCode { ExitCode(rawValue) }

@@ -36,22 +36,22 @@ struct InheritedSockets: Sendable, Equatable {
   init(
     environment: [String: String], processID: Int32 = getpid(),
     address: (Int32) -> Address? = Address.init(listeningAt:)
-  ) throws(SettingsError) {
+  ) throws(Failure) {
     guard environment["LISTEN_PID"] == String(processID), let announced = environment["LISTEN_FDS"] else {
       sockets = []
       return
     }
     guard let count = Int32(announced), (0...Self.socketsMax).contains(count) else {
-      throw SettingsError("LISTEN_FDS is '\(announced)': a number from 0 to \(Self.socketsMax) is expected")
+      throw Failure("LISTEN_FDS is '\(announced)': a number from 0 to \(Self.socketsMax) is expected", .configuration)
     }
     let names = environment["LISTEN_FDNAMES"].map { $0.split(separator: ":", omittingEmptySubsequences: false) } ?? []
     var sockets: [Socket] = []
     for (index, descriptor) in (Self.first..<Self.first + count).enumerated() {
       let name = index < names.count ? String(names[index]) : ""
       guard let address = address(descriptor) else {
-        throw SettingsError(
+        throw Failure(
           "descriptor \(descriptor) (\(name)) of the service manager is not a listening stream socket: "
-            + "use ListenStream= and Accept=no in the socket unit")
+            + "use ListenStream= and Accept=no in the socket unit", .configuration)
       }
       sockets.append(Socket(descriptor: descriptor, name: name, address: address))
     }

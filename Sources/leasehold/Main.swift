@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Glibc
+internal import LeaseholdClient
 
 /// Where the process begins, and the only place where it ends.
 @main
@@ -24,36 +25,30 @@ struct Ending: Equatable {
   let text: String
   let status: Int32
   /// True when the text is what was asked for, such as help, and belongs on standard output.
-  let isAnswer: Bool
+  var isAnswer = false
+}
 
+extension Ending {
   init(_ error: any Error) {
     switch error {
     // How most commands end. The parser, if it were asked, would first look into all that it knows.
-    case let code as ExitCode: self.init("", code.rawValue, isAnswer: code.isSuccess)
-    case let failure as Failure: self.init(line: failure.message, failure.status)
-    case let error as SettingsError: self.init(line: error.message, error.status.rawValue)
-    default: self.init(ofParser: error)
-    }
-  }
-
-  private init(ofParser error: any Error) {
-    let status = LeaseholdCommand.exitCode(for: error)
-    if status == .failure {
-      self.init(line: "\(error)", ExitStatus.software.rawValue)
-    } else {
-      let message = VisibleText.of(LeaseholdCommand.fullMessage(for: error), keepingLines: true)
-      self.init(message.isEmpty ? "" : message + "\n", status.rawValue, isAnswer: status == .success)
+    case let code as ExitCode: self.init(text: "", status: code.rawValue, isAnswer: code.isSuccess)
+    case let failure as Failure: self.init(failure)
+    case let error as ClientError: self.init(Failure(error))
+    default:
+      let status = LeaseholdCommand.exitCode(for: error)
+      if status == .failure {
+        self.init(Failure("\(error)", .software))
+      } else {
+        let message = VisibleText.of(LeaseholdCommand.fullMessage(for: error), keepingLines: true)
+        self.init(text: message.isEmpty ? "" : message + "\n", status: status.rawValue, isAnswer: status == .success)
+      }
     }
   }
 
   /// One line about what went wrong.
-  private init(line: String, _ status: Int32) {
-    self.init(line.isEmpty ? "" : "leasehold: \(VisibleText.of(line))\n", status, isAnswer: false)
-  }
-
-  private init(_ text: String, _ status: Int32, isAnswer: Bool) {
-    self.text = text
-    self.status = status
-    self.isAnswer = isAnswer
+  private init(_ failure: Failure) {
+    let line = failure.message.isEmpty ? "" : "leasehold: \(VisibleText.of(failure.message))\n"
+    self.init(text: line, status: failure.status)
   }
 }

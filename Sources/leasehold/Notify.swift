@@ -41,38 +41,22 @@ struct Notify: Sendable {
 
   /// A message that cannot be delivered is dropped: no other reader would hear of it.
   private func send(_ message: String) {
-    guard let socketName, var address = sockaddr_un(socketName: socketName) else { return }
+    guard let socketName, ["/", "@"].contains(socketName.first) else { return }
     let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { return }
     defer { close(descriptor) }
     var patience = timeval(tv_sec: Self.patience, tv_usec: 0)
     setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-    // An abstract name has no end of its own, and a path needs none.
-    let length = socklen_t(MemoryLayout<sa_family_t>.size + socketName.utf8.count)
-    var message = message
-    message.withUTF8 { bytes in
-      _ = withUnsafePointer(to: &address) { pointer in
-        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-          sendto(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL), $0, length)
-        }
-      }
+    Self.withAddress(of: socketName) { address, length in
+      _ = sendto(descriptor, message, message.utf8.count, Int32(MSG_NOSIGNAL), address, length)
     }
   }
-}
 
-extension sockaddr_un {
-  /// The address of a path, or of an abstract name after `@`; `nil` when it is neither or too long.
-  init?(socketName: String) {
-    guard socketName.hasPrefix("/") || socketName.hasPrefix("@") else { return nil }
-    self.init()
-    sun_family = sa_family_t(AF_UNIX)
-    var bytes = Array(socketName.utf8)
-    if socketName.hasPrefix("@") { bytes[0] = 0 }
-    let fits = withUnsafeMutableBytes(of: &sun_path) { path in
-      guard bytes.count < path.count else { return false }
-      path.copyBytes(from: bytes)
-      return true
-    }
-    guard fits else { return nil }
+  /// Runs the body with the address of a path, or of an abstract name after `@`.
+  static func withAddress<Value>(of name: String, _ body: (UnsafePointer<sockaddr>?, socklen_t) -> Value) -> Value {
+    // An abstract name has no end of its own, and a path needs none.
+    let name = name.hasPrefix("@") ? "\0" + name.dropFirst() : name
+    let address = withUnsafeBytes(of: sa_family_t(AF_UNIX)) { Array($0) } + name.utf8
+    return address.withUnsafeBytes { body($0.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count)) }
   }
 }

@@ -5,55 +5,56 @@ internal import Logging
 
 extension ServeOptions {
   /// Reads the certificate and the key that are named.
-  mutating func readSecrets() throws(SettingsError) {
+  mutating func readSecrets() throws(Failure) {
     if let etcdUser, let etcdPasswordFile {
-      do {
-        let password = String(decoding: try SecretFile.read(etcdPasswordFile), as: UTF8.self)
-        etcd.user = (etcdUser, String(password.drop { $0.isNewline }.prefix { !$0.isNewline }))
-      } catch {
-        throw SettingsError("--etcd-password-file: \(error)")
-      }
+      let bytes = try Self.read(etcdPasswordFile, "--etcd-password-file")
+      let password = String(decoding: bytes, as: UTF8.self)
+      etcd.user = (etcdUser, String(password.drop { $0.isNewline }.prefix { !$0.isNewline }))
     }
     guard let tlsCertificatePath, let tlsKeyPath else { return }
+    let flags = "--tls-cert, --tls-key"
+    server.tls = (try Self.read(tlsCertificatePath, flags, isSecret: false), try Self.read(tlsKeyPath, flags))
+  }
+
+  private static func read(_ path: String, _ flags: String, isSecret: Bool = true) throws(Failure) -> [UInt8] {
     do {
-      server.tls = (try SecretFile.read(tlsCertificatePath, isSecret: false), try SecretFile.read(tlsKeyPath))
+      return try SecretFile.read(path, isSecret: isSecret)
     } catch {
-      throw SettingsError("--tls-cert, --tls-key: \(error)")
+      throw Failure("\(flags): \(error)", .configuration)
     }
   }
 
   /// Reads the files that are named, as serving would.
-  func checkFiles() throws(SettingsError) {
+  func checkFiles() throws(Failure) {
     var complete = self
     try complete.readSecrets()
-    guard let path = server.tokenFile else { return }
-    do { _ = try SecretFile.read(path) } catch { throw SettingsError("--token-file: \(error)") }
+    if let path = server.tokenFile { _ = try Self.read(path, "--token-file") }
   }
 
   /// Checks the TCP sockets of the service manager as `--host` is checked.
   ///
   /// They are served without TLS, so for an address that others reach the operator must have said that this is meant.
-  func check(_ inherited: InheritedSockets) throws(SettingsError) {
+  func check(_ inherited: InheritedSockets) throws(Failure) {
     for socket in inherited.sockets {
       guard case .tcp(let host, let port) = socket.address else { continue }
       guard tlsKeyPath == nil else {
-        throw SettingsError(
+        throw Failure(
           "a TCP socket of the service manager is served without TLS: take ListenStream=\(socket.address) out of the "
-            + "socket unit, or tls-key out of the settings")
+            + "socket unit, or tls-key out of the settings", .configuration)
       }
       guard !Self.isLoopback(host) else { continue }
       let what =
         "descriptor \(socket.descriptor) (\(socket.name)) of the service manager listens on \(host) port \(port), "
         + "which is not a loopback address"
       guard server.tokenFile != nil else {
-        throw SettingsError(
+        throw Failure(
           "\(what): others than this host can reach it, so it needs tokens (--token-file); or write "
-            + "ListenStream=127.0.0.1:\(port) in the socket unit")
+            + "ListenStream=127.0.0.1:\(port) in the socket unit", .configuration)
       }
       guard allowsPlainHTTP else {
-        throw SettingsError(
+        throw Failure(
           "\(what), and sockets of the service manager are served without TLS: say --insecure-plain-http, or let "
-            + "--host with --tls-cert and --tls-key open it")
+            + "--host with --tls-cert and --tls-key open it", .configuration)
       }
     }
   }

@@ -27,14 +27,14 @@ struct ServeCommand: ParsableCommand {
   var json = false
 
   // The parser tells groups apart by their types, so each section of the table has its place in one.
-  @OptionGroup(title: Setting.Section.listening.rawValue) var listening: SectionFlags<0>
-  @OptionGroup(title: Setting.Section.access.rawValue) var access: SectionFlags<1>
-  @OptionGroup(title: Setting.Section.leases.rawValue) var leases: SectionFlags<2>
-  @OptionGroup(title: Setting.Section.limits.rawValue) var limits: SectionFlags<3>
-  @OptionGroup(title: Setting.Section.memory.rawValue) var memory: SectionFlags<4>
-  @OptionGroup(title: Setting.Section.cluster.rawValue) var cluster: SectionFlags<5>
-  @OptionGroup(title: Setting.Section.kernel.rawValue) var kernel: SectionFlags<6>
-  @OptionGroup(title: Setting.Section.logs.rawValue) var logs: SectionFlags<7>
+  @OptionGroup(title: SettingSection.all[0].title) var listening: SectionFlags<0>
+  @OptionGroup(title: SettingSection.all[1].title) var access: SectionFlags<1>
+  @OptionGroup(title: SettingSection.all[2].title) var leases: SectionFlags<2>
+  @OptionGroup(title: SettingSection.all[3].title) var limits: SectionFlags<3>
+  @OptionGroup(title: SettingSection.all[4].title) var memory: SectionFlags<4>
+  @OptionGroup(title: SettingSection.all[5].title) var cluster: SectionFlags<5>
+  @OptionGroup(title: SettingSection.all[6].title) var kernel: SectionFlags<6>
+  @OptionGroup(title: SettingSection.all[7].title) var logs: SectionFlags<7>
 
   func validate() throws {
     if json, !check { throw ValidationError("--json needs --check") }

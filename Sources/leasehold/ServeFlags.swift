@@ -8,9 +8,7 @@ struct SectionFlags<let place: Int>: ParsableArguments, CustomReflectable {
   /// The flags that were given, by the setting's name, each as the environment would have it.
   private(set) var given: [String: String] = [:]
 
-  private static var settings: [Setting] {
-    Setting.all.filter { $0.section == Setting.Section.allCases[place] }
-  }
+  private static var settings: [Setting] { SettingSection.all[place].settings }
 
   init() {}
 

@@ -44,7 +44,7 @@ func serve(_ given: ServeOptions, log lines: DaemonLog) throws -> ExitStatus {
     return try serveUnavailable(
       error.missingSemaphores ?? "", options.server, until: signals, notify: notify, log: log)
   } catch {
-    throw SettingsError("\(error)", status: status(of: error))
+    throw Failure("\(error)", status(of: error))
   }
   let server: Server
   do {
@@ -53,7 +53,7 @@ func serve(_ given: ServeOptions, log lines: DaemonLog) throws -> ExitStatus {
   } catch {
     engine.life.stop()
     let status: ExitStatus = error.isInUse ? .unavailable : error.isConfiguration ? .configuration : .cannotCreate
-    throw SettingsError("\(error)", status: status)
+    throw Failure("\(error)", status)
   }
   signals.onReload { reloadTokens(of: server, log: log) }
   for socket in inherited.sockets {

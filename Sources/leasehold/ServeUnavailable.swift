@@ -13,7 +13,7 @@ func serveUnavailable(
     server = try UnavailableServer(errno: errno, options: options)
     try server.start()
   } catch {
-    throw SettingsError("\(error)", status: error.isInUse ? .unavailable : .cannotCreate)
+    throw Failure("\(error)", error.isInUse ? .unavailable : .cannotCreate)
   }
   notify.status("no System V semaphores here (\(errno))")
   signals.waitForStop()

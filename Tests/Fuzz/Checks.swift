@@ -18,8 +18,7 @@ func checkSerialized(_ bytes: [UInt8]) -> Bool {
   guard let again = try? PHPUnserializer.unserialize(text), PHPSerializer.serialize(again) == text else {
     fail("not read back: \(bytes)")
   }
-  var json: [UInt8] = []
-  guard (try? value.appendJSON(to: &json)) != nil else { return true }
+  guard let json = try? Array("\(value.json())".utf8) else { return true }
   let back = json.withUnsafeBufferPointer { try? PHPValue(json: $0) }
   guard let back, PHPSerializer.serialize(back) == text else { fail("JSON is not read back: \(bytes)") }
   return true

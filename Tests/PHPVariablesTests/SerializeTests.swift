@@ -62,8 +62,7 @@ private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
     let value = try PHPUnserializer.unserialize(bytes(text))
     #expect(PHPSerializer.serialize(value) == bytes(text))
     #expect(value.holdsObjects == text.contains { "OCE".contains($0) })
-    var json: [UInt8] = []
-    #expect(throws: NotRepresentable.self) { try value.appendJSON(to: &json) }
+    #expect(throws: NotRepresentable.self) { try value.json() }
   }
 
   @Test(arguments: [
@@ -123,9 +122,7 @@ private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
   }
 
   private func json(_ value: PHPValue) throws -> String {
-    var text: [UInt8] = []
-    try value.appendJSON(to: &text)
-    return String(decoding: text, as: UTF8.self)
+    try value.json().description
   }
 
   /// JSON, its serialized form, and what is read back where that differs.

@@ -81,9 +81,9 @@ import Testing
 
   @Test func settingsEndWithOneLineAndAnyOtherErrorIsAFaultOfTheProgram() {
     struct Odd: Error {}
-    #expect(Ending(SettingsError("no", status: .usage)).text == "leasehold: no\n")
-    #expect(Ending(SettingsError("no", status: .usage)).status == 64)
-    #expect(Ending(SettingsError("no")).status == 78)
+    #expect(Ending(Failure("no", .usage)).text == "leasehold: no\n")
+    #expect(Ending(Failure("no", .usage)).status == 64)
+    #expect(Ending(Failure("no", .configuration)).status == 78)
     #expect(Ending(Odd()) == Ending(Odd()))
     #expect(Ending(Odd()).text == "leasehold: Odd()\n")
     #expect(Ending(Odd()).status == 70)

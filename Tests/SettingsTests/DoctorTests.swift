@@ -25,9 +25,9 @@ import Testing
   }
 
   @Test func anotherNamespaceIsAProblem() {
-    #expect(ServiceCheck.namespace(5, "ipc:[5]").level == .ok)
-    #expect(ServiceCheck.namespace(5, "ipc:[6]").level == .problem)
-    #expect(ServiceCheck.namespace(nil, "ipc:[6]").level == .note)
+    #expect(ServiceCheck.namespace(5, 5).level == .ok)
+    #expect(ServiceCheck.namespace(5, 6).level == .problem)
+    #expect(ServiceCheck.namespace(nil, 6).level == .note)
   }
 
   @Test(

@@ -9,7 +9,7 @@ import Testing
 
   private func inherited(
     _ environment: [String: String], _ addresses: [Int32: InheritedSockets.Address]
-  ) throws(SettingsError) -> InheritedSockets {
+  ) throws(Failure) -> InheritedSockets {
     try InheritedSockets(environment: environment, processID: 7) { addresses[$0] }
   }
 
@@ -32,17 +32,17 @@ import Testing
 
   @Test(arguments: ["many", "-1", "65", "2147483647"])
   func aCountThatCannotBeIsRefused(count: String) {
-    #expect(throws: SettingsError.self) { try inherited(["LISTEN_PID": "7", "LISTEN_FDS": count], [:]) }
+    #expect(throws: Failure.self) { try inherited(["LISTEN_PID": "7", "LISTEN_FDS": count], [:]) }
   }
 
   @Test func anythingButAListeningStreamSocketIsRefusedByItsName() {
-    let error = #expect(throws: SettingsError.self) { try inherited(announced, [3: .unix("/a")]) }
+    let error = #expect(throws: Failure.self) { try inherited(announced, [3: .unix("/a")]) }
     #expect(error?.message.hasPrefix("descriptor 4 (local) of the service manager is not a listening") == true)
-    #expect(error?.status == .configuration)
+    #expect(error?.status == 78)
   }
 
   /// What the settings say about a TCP socket on `host`, with `flags`; `nil` when it may be served.
-  private func refusal(_ host: String, _ flags: [String: String]) throws -> SettingsError? {
+  private func refusal(_ host: String, _ flags: [String: String]) throws -> Failure? {
     let found = try inherited(announced, [3: .tcp(host: host, port: 31_818), 4: .unix("/a")])
     let settings = try ServeOptions(resolve(flags: flags))
     do {
@@ -57,7 +57,7 @@ import Testing
   func anAddressThatOthersReachNeedsTokensAndAWordThatTheyTravelInTheClear(host: String) throws {
     let bare = try #require(try refusal(host, ["insecure-plain-http": "true"]))
     #expect(bare.message.contains("--token-file") && bare.message.contains("ListenStream=127.0.0.1:31818"))
-    #expect(bare.status == .configuration)
+    #expect(bare.status == 78)
     let clear = try #require(try refusal(host, ["token-file": "/t"]))
     #expect(clear.message.contains("served without TLS: say --insecure-plain-http"))
     #expect(try refusal(host, ["token-file": "/t", "insecure-plain-http": "true"]) == nil)
@@ -86,13 +86,7 @@ import Testing
     try #require(descriptor >= 0)
     defer { close(descriptor) }
     let name = "@leasehold-inherited-\(getpid())"
-    var address = try #require(sockaddr_un(socketName: name))
-    let isBound = withUnsafePointer(to: &address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(descriptor, $0, socklen_t(MemoryLayout<sa_family_t>.size + name.utf8.count)) == 0
-      }
-    }
-    try #require(isBound)
+    try #require(Notify.withAddress(of: name) { bind(descriptor, $0, $1) } == 0)
     #expect(InheritedSockets.Address(listeningAt: descriptor) == nil)
     try #require(listen(descriptor, 1) == 0)
     #expect(InheritedSockets.Address(listeningAt: descriptor) == .unix(name))

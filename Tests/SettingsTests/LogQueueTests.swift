@@ -62,7 +62,6 @@ import Testing
     #expect(pipe.lines(through: "gap of 15") == kept + ["gap of 15"])
     queue.append("last\n")
     #expect(queue.flush(within: .seconds(60)) && queue.droppedLines == 15)
-    queue.close()
   }
 
   @Test func bytesAreBoundedToo() throws {
@@ -76,7 +75,6 @@ import Testing
     #expect(queue.droppedLines == 2)
     queue.append("small\n")
     #expect(pipe.lines(through: "small").suffix(2) == ["gap of 2", "small"])
-    queue.close()
   }
 
   @Test func aFullDiskCostsLinesAndNothingElse() throws {
@@ -88,7 +86,6 @@ import Testing
       #expect(queue.flush(within: .seconds(60)))
     }
     #expect(queue.droppedLines == 5)
-    queue.close()
   }
 
   @Test func aReaderThatIsGoneCostsLinesAndNothingElse() throws {
@@ -99,7 +96,6 @@ import Testing
     close(ends[0])
     queue.append("line\n")
     #expect(queue.flush(within: .seconds(60)) && queue.droppedLines == 1)
-    queue.close()
   }
 
   @Test func aDescriptorThatSomebodyMadeNonBlockingIsWaitedForAllTheSame() throws {
@@ -110,7 +106,6 @@ import Testing
     for number in 0..<5000 { queue.append("line \(number)\n") }
     #expect(pipe.lines(through: "line 4999") == (0..<5000).map { "line \($0)" })
     #expect(queue.droppedLines == 0)
-    queue.close()
   }
 
   @Test func aLineThatWasCutOffDoesNotRunIntoTheNextOne() throws {

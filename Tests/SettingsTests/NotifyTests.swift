@@ -10,14 +10,7 @@ import Testing
     let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_NONBLOCK.rawValue), 0)
     try #require(descriptor >= 0)
     defer { close(descriptor) }
-    var address = try #require(sockaddr_un(socketName: name))
-    let isBound = withUnsafePointer(to: &address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        // The family has two bytes; an abstract name ends where the length says.
-        bind(descriptor, $0, socklen_t(2 + name.utf8.count)) == 0
-      }
-    }
-    try #require(isBound)
+    try #require(Notify.withAddress(of: name) { bind(descriptor, $0, $1) } == 0)
     body(Notify(environment: ["NOTIFY_SOCKET": name]))
     var messages: [String] = []
     var buffer = [UInt8](repeating: 0, count: 4096)

@@ -52,15 +52,15 @@ import Testing
   }
 
   @Test func aNamedFileMustExist() throws {
-    let byFlag = #expect(throws: SettingsError.self) {
+    let byFlag = #expect(throws: Failure.self) {
       try SettingsSources(configPath: "/nonexistent/a.json").resolve()
     }
-    #expect(byFlag == SettingsError("--config: there is no file '/nonexistent/a.json'", status: .usage))
-    let byVariable = #expect(throws: SettingsError.self) {
+    #expect(byFlag == Failure("--config: there is no file '/nonexistent/a.json'", .usage))
+    let byVariable = #expect(throws: Failure.self) {
       try SettingsSources(environment: ["LEASEHOLD_CONFIG": "/nonexistent/b.json"]).resolve()
     }
     #expect(byVariable?.message == "--config (from LEASEHOLD_CONFIG): there is no file '/nonexistent/b.json'")
-    #expect(byVariable?.status == .configuration)
+    #expect(byVariable?.status == 78)
   }
 
   @Test func aNamedFileReplacesTheOneOfTheSystemAndTheFlagBeatsTheVariable() throws {
@@ -80,7 +80,7 @@ import Testing
   }
 
   @Test func aFileThatIsADirectoryIsAnErrorWithTheReason() throws {
-    let error = #expect(throws: SettingsError.self) { try SettingsSources(configPath: "/tmp").resolve() }
+    let error = #expect(throws: Failure.self) { try SettingsSources(configPath: "/tmp").resolve() }
     #expect(error?.message == "/tmp cannot be read: Is a directory")
   }
 

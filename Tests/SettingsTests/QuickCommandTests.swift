@@ -40,14 +40,15 @@ import Testing
     return true
   }
 
-  @Test func theirOptionsAreThoseOfTheParser() throws {
-    func quick<Command: QuickCommand>(_ type: Command.Type) -> [String: Bool] {
-      Dictionary(
-        uniqueKeysWithValues: type.quickOptions.flatMap { option in
-          option.names.map { ($0, option.takesValue) }
-        })
+  @Test func noneOfThemTakesAnOptionOfAnother() throws {
+    let all = try Self.types.reduce(into: [:]) { all, type in try all.merge(options(type)) { $1 } }
+    for type in Self.types {
+      let own = try options(type)
+      for (name, takesValue) in all where own[name] == nil {
+        let option = takesValue ? ["--\(name)", "7"] : ["--\(name)"]
+        #expect(try !isReadAlike(type, option + enough(type)), "\(type) \(name)")
+      }
     }
-    for type in Self.types { #expect(try quick(type) == options(type), "\(type)") }
   }
 
   @Test func eachOptionIsReadAsTheParserReadsIt() throws {

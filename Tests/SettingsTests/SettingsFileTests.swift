@@ -9,7 +9,7 @@ import Testing
   }
 
   private func message(_ content: String) -> String? {
-    #expect(throws: SettingsError.self) { try read(content) }?.message
+    #expect(throws: Failure.self) { try read(content) }?.message
   }
 
   @Test func textsNumbersTruthValuesAndListsBecomeWhatAFlagWouldSay() throws {
@@ -92,13 +92,13 @@ import Testing
 
   @Test func bytesThatAreNotUTF8AreAnError() throws {
     let content = Array("{\"host\": \"".utf8) + [0xFF] + Array("\"}".utf8)
-    let error = #expect(throws: SettingsError.self) { try SettingsFile(path: "a.json", content: content) }
+    let error = #expect(throws: Failure.self) { try SettingsFile(path: "a.json", content: content) }
     #expect(error?.message == "a.json, line 1, column 13: a string that is not UTF-8")
   }
 
   @Test func aFileThatIsTooLargeIsRefusedAndNeverCut() throws {
     try withFile(String(repeating: " ", count: SettingsFile.bytesMax + 1)) { path in
-      let error = #expect(throws: SettingsError.self) { try SettingsFile.read(path: path) }
+      let error = #expect(throws: Failure.self) { try SettingsFile.read(path: path) }
       #expect(error?.message == "\(path): the file is larger than 1MiB")
     }
     try withFile(String(repeating: " ", count: SettingsFile.bytesMax - 2) + "{}") { path in

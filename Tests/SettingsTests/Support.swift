@@ -19,8 +19,8 @@ func resolve(
 /// The error that settings end in.
 func settingsError(
   flags: [String: String] = [:], environment: [String: String] = [:], file: String? = nil
-) throws -> SettingsError {
-  try #require(throws: SettingsError.self) {
+) throws -> Failure {
+  try #require(throws: Failure.self) {
     _ = try ServeOptions(resolve(flags: flags, environment: environment, file: file))
   }
 }

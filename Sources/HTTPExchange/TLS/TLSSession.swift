@@ -3,32 +3,28 @@ internal import Glibc
 
 /// TLS 1.2 or 1.3 over a connected socket that does not block, with a peer whose certificate has been looked at.
 ///
-/// For one thread at a time. A call that would block is to be made again, with the same bytes.
+/// For one thread at a time. A call that would block gives `nil`, and is to be made again, with the same bytes.
 final class TLSSession: @unchecked Sendable {
   private let session: gnutls_session_t
   private let credentials: gnutls_certificate_credentials_t
-  private let host: String
+  private let peer: HTTPPeer
   /// The library keeps a pointer to the name, not the name.
   private let hostText: UnsafeMutablePointer<CChar>
-  private let trust: TLSTrust
   private var isEstablished = false
   private var early: [UInt8] = []
 
   /// Prepares a session with the host of a name or an address.
   ///
-  /// - Parameters:
-  ///   - descriptor: The socket; its maker closes it, after this is gone.
-  ///   - trust: The authorities that vouch for the peer, and what this side shows.
-  init(_ descriptor: Int32, host: String, trust: TLSTrust) throws(HTTPFailure) {
-    let credentials = try Self.credentials(trust)
+  /// - Parameter descriptor: The socket; its maker closes it, after this is gone.
+  init(_ descriptor: Int32, host: String, peer: HTTPPeer) throws(HTTPFailure) {
+    let credentials = try Self.credentials(peer)
     var made: gnutls_session_t?
     let flags = UInt32(GNUTLS_CLIENT) | UInt32(GNUTLS_NONBLOCK) | UInt32(GNUTLS_NO_SIGNAL) | UInt32(GNUTLS_NO_TICKETS)
     guard let hostText = strdup(host), gnutls_init(&made, flags) == 0, let made else {
       gnutls_certificate_free_credentials(credentials)
       throw .tls(TLSTrouble("there is no memory for a TLS session"))
     }
-    (session, self.credentials, self.trust) = (made, credentials, trust)
-    (self.host, self.hostText) = (host, hostText)
+    (session, self.credentials, self.peer, self.hostText) = (made, credentials, peer, hostText)
     gnutls_set_default_priority_append(session, "-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2", nil, 0)
     gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, UnsafeMutableRawPointer(credentials))
     // A name, not an address, may be told to the other side before it shows its certificate (RFC 6066, 3).
@@ -50,32 +46,32 @@ final class TLSSession: @unchecked Sendable {
   }
 
   /// Agrees on keys, and looks at the certificate: its names, its end, and the authorities that vouch for it.
-  func shakeHands() throws(HTTPFailure) -> Tried<Void> {
+  func shakeHands() throws(HTTPFailure) -> Void? {
     while true {
       let status = gnutls_handshake(session)
       if status == 0 {
         isEstablished = true
-        return .done(())
+        return ()
       }
-      if status == GNUTLS_E_AGAIN { return .blocked(direction) }
-      if gnutls_error_is_fatal(status) != 0 { throw .tls(TLSTrouble(status, session, host: host, trust: trust)) }
+      if status == GNUTLS_E_AGAIN { return nil }
+      if gnutls_error_is_fatal(status) != 0 { throw .tls(TLSTrouble(status, session, peer)) }
     }
   }
 
   /// Sends what there is room for, at least a byte, and says how many.
-  func send(_ bytes: ArraySlice<UInt8>) throws(HTTPFailure) -> Tried<Int> {
+  func send(_ bytes: ArraySlice<UInt8>) throws(HTTPFailure) -> Int? {
     while true {
       let count = bytes.withUnsafeBytes { gnutls_record_send(session, $0.baseAddress, $0.count) }
-      if count >= 0 { return .done(count) }
-      if try isBlocked(Int32(count)) { return .blocked(direction) }
+      if count >= 0 { return count }
+      if try isBlocked(Int32(count)) { return nil }
     }
   }
 
   /// Receives what is there, at least a byte; nothing when the other side has closed.
-  func receive() throws(HTTPFailure) -> Tried<[UInt8]> {
+  func receive() throws(HTTPFailure) -> [UInt8]? {
     if !early.isEmpty {
       defer { early = [] }
-      return .done(early)
+      return early
     }
     while true {
       var count = 0
@@ -83,8 +79,8 @@ final class TLSSession: @unchecked Sendable {
         count = gnutls_record_recv(session, buffer.baseAddress, buffer.count)
         initialized = max(count, 0)
       }
-      if count >= 0 { return .done(bytes) }
-      if try isBlocked(Int32(count)) { return .blocked(direction) }
+      if count >= 0 { return bytes }
+      if try isBlocked(Int32(count)) { return nil }
     }
   }
 
@@ -99,7 +95,8 @@ final class TLSSession: @unchecked Sendable {
     return count < 0 && gnutls_error_is_fatal(Int32(count)) == 0
   }
 
-  private var direction: Int16 { gnutls_record_get_direction(session) == 0 ? Int16(POLLIN) : Int16(POLLOUT) }
+  /// The events that a call that would block waits for.
+  var direction: Int16 { gnutls_record_get_direction(session) == 0 ? Int16(POLLIN) : Int16(POLLOUT) }
 
   /// Returns true where a status says to wait, and false where it says to go on.
   private func isBlocked(_ status: Int32) throws(HTTPFailure) -> Bool {
@@ -110,26 +107,26 @@ final class TLSSession: @unchecked Sendable {
     // The connection went away without a word, as one of TCP does.
     case GNUTLS_E_PREMATURE_TERMINATION, GNUTLS_E_PULL_ERROR, GNUTLS_E_PUSH_ERROR, GNUTLS_E_INVALID_SESSION:
       throw .system(ECONNRESET)
-    default: throw .tls(TLSTrouble(status, session, host: host, trust: trust))
+    default: throw .tls(TLSTrouble(status, session, peer))
     }
   }
 
-  /// The words of a trust as the library takes them.
-  private static func credentials(_ trust: TLSTrust) throws(HTTPFailure) -> gnutls_certificate_credentials_t {
+  /// The authorities that vouch for a peer, and the certificate that is shown to it, as the library takes them.
+  private static func credentials(_ peer: HTTPPeer) throws(HTTPFailure) -> gnutls_certificate_credentials_t {
     var made: gnutls_certificate_credentials_t?
     guard gnutls_certificate_allocate_credentials(&made) == 0, let made else {
       throw .tls(TLSTrouble("there is no memory for certificates"))
     }
     do throws(HTTPFailure) {
-      if let authorities = trust.authorities {
+      if let authorities = peer.authorities {
         let count = gnutls_certificate_set_x509_trust_file(made, authorities, GNUTLS_X509_FMT_PEM)
         guard count > 0 else {
-          throw .tls(TLSTrouble("\(authorities), which \(trust.setting) names: \(flaw(of: authorities))"))
+          throw .tls(TLSTrouble("\(authorities), which \(peer.setting) names: \(flaw(of: authorities))"))
         }
       } else {
         gnutls_certificate_set_x509_system_trust(made)
       }
-      guard let own = trust.certificate else { return made }
+      guard let own = peer.certificate else { return made }
       let status = gnutls_certificate_set_x509_key_file(made, own.file, own.key, GNUTLS_X509_FMT_PEM)
       guard status >= 0 else {
         let reason = String(cString: gnutls_strerror(status))

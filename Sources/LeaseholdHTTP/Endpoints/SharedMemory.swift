@@ -1,3 +1,4 @@
+internal import JSONText
 import Leasehold
 import PHPVariables
 import SysVTypes
@@ -68,9 +69,9 @@ enum SharedMemory {
           ("offset", .number(Int64(error.offset))),
         ])
     }
-    var text: [UInt8] = []
+    let text: [UInt8]
     do throws(NotRepresentable) {
-      try value.appendJSON(to: &text)
+      text = try value.json().bytes
     } catch {
       throw .notRepresentable(error.what, variable)
     }

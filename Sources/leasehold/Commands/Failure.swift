@@ -3,20 +3,15 @@ internal import Glibc
 internal import LeaseholdClient
 internal import LeaseholdHost
 
-/// Why a command ends without success: a line for standard error, and the status.
+/// Why the daemon or a command ends without success: a line for standard error, and the status.
 struct Failure: Error, Equatable {
   /// A line that says what happened and what to do; empty where the status says all.
   let message: String
   let status: Int32
+}
 
-  init(_ message: String, _ status: ExitStatus) {
-    self.init(message, status: status.rawValue)
-  }
-
-  init(_ message: String, status: Int32) {
-    self.message = message
-    self.status = status
-  }
+extension Failure {
+  init(_ message: String, _ status: ExitStatus) { self.init(message: message, status: status.rawValue) }
 
   /// Makes a failure of an error of the client.
   ///
@@ -25,7 +20,7 @@ struct Failure: Error, Equatable {
   ///   - isQuiet: Whether nothing is said of that.
   init(_ error: ClientError, busy: Int32 = ExitStatus.temporaryFailure.rawValue, isQuiet: Bool = false) {
     switch error {
-    case .problem(let problem) where problem.status == 423 && isQuiet: self.init("", status: busy)
+    case .problem(let problem) where problem.status == 423 && isQuiet: self.init(message: "", status: busy)
     case .problem(let problem):
       let status: Int32 =
         switch problem.status {
@@ -41,7 +36,7 @@ struct Failure: Error, Equatable {
         case 409: ExitStatus.temporaryFailure.rawValue
         default: ExitStatus.usage.rawValue
         }
-      self.init(problem.spoken, status: status)
+      self.init(message: problem.spoken, status: status)
     case .unreachable, .timedOut, .insecure: self.init("\(error)", .unavailable)
     case .leaseLost: self.init("\(error)", .software)
     case .badAddress: self.init("\(error)", .usage)
@@ -79,15 +74,7 @@ enum AgeText {
   }
 }
 
-/// The environment of this process.
-enum Environment {
-  /// A variable's value; `nil` when it is not set or empty.
-  static func value(_ name: String) -> String? {
-    getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
-  }
-}
-
-/// Runs the body and turns what the client throws into a ``Failure``.
+/// Runs the body, which takes a lock, with a status and perhaps silence of its own for one that others hold.
 func failing<Value>(
   busy: Int32 = ExitStatus.temporaryFailure.rawValue, isQuiet: Bool = false, _ body: () throws -> Value
 ) throws -> Value {

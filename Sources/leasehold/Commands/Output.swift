@@ -16,64 +16,47 @@ struct AskOptions: ParsableArguments {
   /// - Parameter isWaiting: Whether the answer may take long.
   @discardableResult
   func show(_ request: Request, isWaiting: Bool = false, _ text: (JSON) -> String) throws -> JSON {
-    let response = try failing {
-      let connection = LeaseholdConnection(try service.endpoint())
-      return try WaitWatch.during(connection, isNeeded: isWaiting, key: nil, quiet: true) { _ throws(ClientError) in
-        try connection.send(request).checked()
-      }
+    let connection = LeaseholdConnection(try service.endpoint())
+    let response = try WaitWatch.during(connection, isNeeded: isWaiting, key: nil, quiet: true) {
+      _ throws(ClientError) in
+      try connection.send(request).checked()
     }
-    let answer = response.json
-    if json { Output.writeJSON(response.body) } else { Output.write(text(answer)) }
-    return answer
+    show(response, text)
+    return response.json
+  }
+
+  func show(_ response: Response, _ text: (JSON) -> String) {
+    if json { Output.writeJSON(response.body) } else { Output.write(text(response.json)) }
   }
 
   /// Asks for all pages of a list; prints each as one line of JSON, or a table of all.
   func showList(_ request: Request, _ member: String, _ table: ([JSON]) -> Table) throws {
-    let connection = LeaseholdConnection(try failing { try service.endpoint() })
-    let entries = try entries(request, member, connection) { if json { Output.writeJSON($0) } }
+    let connection = LeaseholdConnection(try service.endpoint())
+    let entries = try connection.entries(of: request, member) { if json { Output.writeJSON($0.body) } }
     if !json { Output.write(table(entries).text) }
   }
 
-  /// Asks for all pages of a list and then for each entry, those of the largest number first; an entry that is gone
-  /// meanwhile, or that its name alone does not find, is left out.
-  func showEach(
-    _ request: Request, _ member: String, by number: (JSON) -> Int64, of path: [String], _ text: (JSON) -> String
-  ) throws {
-    let connection = LeaseholdConnection(try failing { try service.endpoint() })
-    for entry in try entries(request, member, connection, { _ in }).sorted(by: { number($0) > number($1) }) {
-      guard let key = entry["key"].string else { continue }
-      let response = try failing { () throws(ClientError) in try connection.send(Request("GET", path + [key])) }
-      guard let found = try? response.checked() else { continue }
-      if json { Output.writeJSON(found.body) } else { Output.write(text(found.json)) }
-    }
-  }
-
-  private func entries(
-    _ request: Request, _ member: String, _ connection: LeaseholdConnection, _ page: ([UInt8]) -> Void
-  ) throws -> [JSON] {
-    var entries: [JSON] = []
-    try failing {
-      try connection.forEachPage(of: request) { answer in
-        page(answer.body)
-        entries += answer.json[member].elements
-      }
-    }
-    return entries
+  /// Asks for a sign of life.
+  func probe(_ path: String) throws {
+    try show(Request("GET", [path]).within(.seconds(5))) { $0["status"].string ?? "ok" }
   }
 }
 
 extension LeaseholdConnection {
-  /// Asks for all pages of a list.
-  func forEachPage(of request: Request, _ body: (Response) -> Void) throws(ClientError) {
+  /// Asks for all pages of a list; each answer goes to `body` as it comes.
+  func entries(
+    of request: Request, _ member: String, _ body: (Response) -> Void = { _ in }
+  ) throws(ClientError) -> [JSON] {
+    var entries: [JSON] = []
     var cursor: String?
     repeat {
-      var page = request
-      page.query.append((name: "limit", value: "1000"))
-      if let cursor { page.query.append((name: "cursor", value: cursor)) }
-      let answer = try send(page).checked()
+      let answer = try send(request.page(behind: cursor)).checked()
       body(answer)
-      cursor = answer.json["next_cursor"].string
+      let json = answer.json
+      entries += json[member].elements
+      cursor = json["next_cursor"].string
     } while cursor != nil
+    return entries
   }
 }
 

@@ -4,42 +4,29 @@ extension Problem {
   /// The problem in one sentence of the commands: what HTTP calls a parameter is a flag here; of a held lock, it names
   /// the holder.
   var spoken: String {
-    let row = Self.rows[code] ?? .translated
-    let sentence = FlagWords.spoken(detail, mayName: row == .translatedWithNames)
+    let sentence = FlagWords.spoken(detail, mayName: Self.codesOfParameters.contains(code))
     let isBelowRun = !Enclosing.current.ids.isEmpty
-    switch row {
-    case .translated, .translatedWithNames: break
-    case .token:
+    switch code {
+    case "unauthenticated":
       return sentence + " Here that is LEASEHOLD_TOKEN=TOKEN in the environment"
         + (isBelowRun ? ", which `leasehold run --keep-token` lets its command have." : ".")
-    case .circle:
+    case "deadlock":
       let circle = members["circle"].elements
       guard isBelowRun, circle.count == 1, let key = circle[0]["waits_for"].string else { break }
       let held = circle[0]["holds"].string ?? key
       return "this would wait for itself: it runs below a `leasehold run` that holds '\(held)' until it ends; take the "
         + "lock there alone"
+    default: break
     }
     let holders = members["holders"].elements.prefix(3).map(HolderText.text)
     return sentence + (holders.isEmpty ? "" : " Held by " + holders.joined(separator: "; ") + ".")
   }
 
-  /// The way from a code to its sentence.
-  private enum Row {
-    /// The service's sentence, requests and values of parameters put into the words of the commands.
-    case translated
-    /// The same, and a quoted word may be a parameter's name; in others it is the name of a lock or of a holder.
-    case translatedWithNames
-    /// And where a token is given.
-    case token
-    /// Below `leasehold run` a sentence of its own.
-    case circle
-  }
-
-  private static let rows: [String: Row] = [
-    "invalid-parameter": .translatedWithNames, "missing-parameter": .translatedWithNames,
-    "out-of-range": .translatedWithNames, "unknown-parameter": .translatedWithNames,
-    "count-exceeds-limit": .translatedWithNames, "kind-mismatch": .translatedWithNames, "bad-key": .translatedWithNames,
-    "unauthenticated": .token, "deadlock": .circle,
+  /// Codes in whose sentences a quoted word may be a parameter's name; in others it is the name of a lock or of a
+  /// holder.
+  private static let codesOfParameters: Set<String> = [
+    "invalid-parameter", "missing-parameter", "out-of-range", "unknown-parameter", "count-exceeds-limit",
+    "kind-mismatch", "bad-key",
   ]
 }
 

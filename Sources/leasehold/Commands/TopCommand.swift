@@ -24,9 +24,9 @@ struct TopCommand: ParsableCommand {
   }
 
   func run() throws {
-    let connection = LeaseholdConnection(try failing { try service.endpoint() })
+    let connection = LeaseholdConnection(try service.endpoint())
     guard isatty(STDOUT_FILENO) == 1 else {
-      Output.write(try failing { try Self.look(connection, rows: .max).joined(separator: "\n") })
+      Output.write(try Self.look(connection, rows: .max).joined(separator: "\n"))
       return
     }
     let pause = try LockOptions.duration(interval, of: "--interval").wholeNanoseconds

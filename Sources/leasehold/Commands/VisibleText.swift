@@ -7,31 +7,13 @@ enum VisibleText {
   ///
   /// - Parameter keepingLines: Whether line ends are the text's own.
   static func of(_ text: String, keepingLines: Bool = false) -> String {
-    var visible = ""
-    visible.reserveCapacity(text.utf8.count)
-    for scalar in text.unicodeScalars {
-      if scalar.isShown || (keepingLines && scalar == "\n") {
-        visible.unicodeScalars.append(scalar)
-      } else {
-        visible += "\\u{" + String(scalar.value, radix: 16) + "}"
-      }
+    replaced(text) { scalar in
+      scalar.isShown || (keepingLines && scalar == "\n") ? nil : "\\u{" + String(scalar.value, radix: 16) + "}"
     }
-    return visible
   }
 
   /// JSON, which stays what it is: what does not show can only stand in its texts, where an escape means the same.
-  static func ofJSON(_ json: String) -> String {
-    guard json.unicodeScalars.contains(where: { !$0.isShown && $0.value > 0x20 }) else { return json }
-    var visible = ""
-    for scalar in json.unicodeScalars {
-      if scalar.isShown || scalar.value < 0x20 {
-        visible.unicodeScalars.append(scalar)
-      } else {
-        scalar.appendEscape(to: &visible)
-      }
-    }
-    return visible
-  }
+  static func ofJSON(_ json: String) -> String { replaced(json) { $0.value < 0x20 ? nil : $0.escape } }
 
   /// A text as JSON, in quotes; a terminal takes no orders from it, and a log keeps it on one line.
   static func quoted(_ text: String) -> String { "\"" + escaped(text, withQuotes: true) + "\"" }
@@ -40,19 +22,26 @@ enum VisibleText {
   ///
   /// - Parameter withQuotes: Whether quotes and backslashes are escaped.
   static func escaped(_ text: String, withQuotes: Bool) -> String {
-    var escaped = ""
-    for scalar in text.unicodeScalars {
+    replaced(text) { scalar in
       switch scalar {
-      case "\n": escaped += "\\n"
-      case "\r": escaped += "\\r"
-      case "\t": escaped += "\\t"
-      case "\"" where withQuotes: escaped += "\\\""
-      case "\\" where withQuotes: escaped += "\\\\"
-      case _ where scalar.isShown: escaped.unicodeScalars.append(scalar)
-      default: scalar.appendEscape(to: &escaped)
+      case "\n": "\\n"
+      case "\r": "\\r"
+      case "\t": "\\t"
+      case "\"" where withQuotes: "\\\""
+      case "\\" where withQuotes: "\\\\"
+      default: scalar.escape
       }
     }
-    return escaped
+  }
+
+  /// The text with other words for some of its scalars; `nil` keeps one.
+  private static func replaced(_ text: String, _ words: (Unicode.Scalar) -> String?) -> String {
+    var replaced = ""
+    replaced.reserveCapacity(text.utf8.count)
+    for scalar in text.unicodeScalars {
+      if let words = words(scalar) { replaced += words } else { replaced.unicodeScalars.append(scalar) }
+    }
+    return replaced
   }
 }
 
@@ -67,8 +56,8 @@ extension Unicode.Scalar {
     }
   }
 
-  /// Appends it as JSON escapes it, in one or two units of UTF-16.
-  fileprivate func appendEscape(to text: inout String) {
-    for unit in UTF16.encode(self).map(Array.init) ?? [] { text += "\\u" + unit.digits(4, radix: 16) }
+  /// The scalar as JSON escapes it, in one or two units of UTF-16; `nil` for one that is seen as itself.
+  fileprivate var escape: String? {
+    isShown ? nil : UTF16.encode(self)?.map { "\\u" + $0.digits(4, radix: 16) }.joined()
   }
 }

@@ -17,7 +17,7 @@ struct DoctorCommand: ParsableCommand {
   @OptionGroup var service: ServiceOptions
 
   func run() throws {
-    let endpoint = try failing { try service.endpoint() }
+    let endpoint = try service.endpoint()
     let (asked, uid) = ServiceCheck(endpoint: endpoint).findings()
     let findings = asked + KernelCheck.findings() + SystemdCheck().findings(uid: uid)
     if json {

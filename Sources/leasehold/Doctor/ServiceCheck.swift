@@ -26,7 +26,7 @@ struct ServiceCheck {
     }
     findings.append(
       Self.isHere(endpoint.address)
-        ? Self.namespace(ready["ipc_namespace"].int, TextFile.link("/proc/self/ns/ipc"))
+        ? Self.namespace(ready["ipc_namespace"].int, TextFile.inode("/proc/self/ns/ipc"))
         : .note("IPC namespace", "not compared: the service may be on another host, whose native programs it meets"))
     findings += ClusterCheck.findings((try? connection.send(Request("GET", ["version"])).json["engine"]) ?? .null)
     let sets = (try? connection.send(Request("GET", ["semaphores"], query: [("limit", "1000")])).json) ?? .null
@@ -63,11 +63,9 @@ struct ServiceCheck {
       hasUnit && address == .system ? "systemctl start leasehold" : "leasehold serve --unix \(ShellWord.quoted(path))"
     case _ where !isHere(address): nil
     case .standard: hasUnit ? "systemctl start leasehold" : "leasehold serve"
-    case .tcp(let host, let port):
+    case .tcp(let host, let port), .tls(let host, let port):
       "leasehold serve --port \(port)" + (host == "localhost" || host == "127.0.0.1" ? "" : " --host \(host)")
-    case .tls(let host, let port):
-      "leasehold serve --port \(port)" + (host == "localhost" || host == "127.0.0.1" ? "" : " --host \(host)")
-        + " --tls-cert CERT.pem --tls-key KEY.pem"
+        + (address == .tcp(host: host, port: port) ? "" : " --tls-cert CERT.pem --tls-key KEY.pem")
     }
   }
 
@@ -80,21 +78,18 @@ struct ServiceCheck {
 
   /// Returns true when an address can only be of this host.
   static func isHere(_ address: ServiceAddress) -> Bool {
-    switch address {
-    case .unix: true
-    case .tcp(let host, _), .tls(let host, _): host == "localhost" || host == "::1" || host.hasPrefix("127.")
-    }
+    address.hostAndPort.map { ServeOptions.isLoopback($0.host) } ?? true
   }
 
   /// - Parameters:
   ///   - service: The number of the service's namespace.
-  ///   - own: Such as `ipc:[4026531839]`.
-  static func namespace(_ service: Int64?, _ own: String?) -> Finding {
+  ///   - own: The number of this process's.
+  static func namespace(_ service: Int64?, _ own: Int64?) -> Finding {
     guard let service, let own else { return .note("IPC namespace", "cannot be compared") }
-    if own == "ipc:[\(service)]" { return .ok("IPC namespace", "the same as the service's, \(service)") }
+    if own == service { return .ok("IPC namespace", "the same as the service's, \(service)") }
     return .problem(
       "IPC namespace",
-      "the service is in \(service), this shell in \(own.filter(\.isNumber)): native programs here cannot meet it",
+      "the service is in \(service), this shell in \(own): native programs here cannot meet it",
       fix:
         "# start both in one namespace: compose `ipc: \"service:leasehold\"`, a Kubernetes pod, systemd PrivateIPC=no")
   }
@@ -116,18 +111,15 @@ struct ServiceCheck {
   /// Units that neither the lock nor a lease of ours has: natives have them, alive or dead.
   private func missingUnits(_ connection: LeaseholdConnection) -> [Finding] {
     var findings: [Finding] = []
-    var count = 0
-    try? connection.forEachPage(of: Request("GET", ["locks"])) { page in
-      for lock in page.json["locks"].elements {
-        count += 1
-        if lock["damaged"].bool == true { findings.append(Self.damaged(lock, at: endpoint)) }
-        guard let missing = lock["native_held"].int, missing > 0 else { continue }
-        let pid = lock["sysv"]["pid"].int ?? 0
-        findings.append(Self.missing(missing, of: lock, lastUser: ProcessName.of(pid)))
-      }
+    let locks = (try? connection.entries(of: Request("GET", ["locks"]), "locks")) ?? []
+    for lock in locks {
+      if lock["damaged"].bool == true { findings.append(Self.damaged(lock, at: endpoint)) }
+      guard let missing = lock["native_held"].int, missing > 0 else { continue }
+      let pid = lock["sysv"]["pid"].int ?? 0
+      findings.append(Self.missing(missing, of: lock, lastUser: ProcessName.of(pid)))
     }
     return findings.isEmpty
-      ? [.ok("locks", "\(count) known; none is damaged, and no unit of any is missing")] : findings
+      ? [.ok("locks", "\(locks.count) known; none is damaged, and no unit of any is missing")] : findings
   }
 
   /// A lock of which nothing is granted any more.

@@ -1,3 +1,5 @@
+internal import LeaseholdHost
+
 /// Settings of systemd that take semaphores away, or hide them.
 ///
 /// Reads files; needs no running systemd.
@@ -9,11 +11,7 @@ struct SystemdCheck {
   func findings(uid: Int64?) -> [Finding] { logind(uid: uid) + unit() }
 
   private func logind(uid: Int64?) -> [Finding] {
-    let files =
-      folders.flatMap { ["\($0)/logind.conf"] }
-      + folders.reversed().flatMap {
-        TextFile.names(in: root + "\($0)/logind.conf.d", suffix: ".conf").map { String($0.dropFirst(root.utf8.count)) }
-      }
+    let files = folders.map { "\($0)/logind.conf" } + dropIns(folders, "logind.conf.d")
     let present = files.filter { TextFile.read(root + $0) != nil }
     guard !present.isEmpty else { return [.ok("logind", "is not here")] }
     let removes = setting("RemoveIPC", section: "[Login]", in: present).map(Self.isTrue) ?? true
@@ -54,9 +52,7 @@ struct SystemdCheck {
     guard let base = unitFile else {
       return [.ok("unit", "there is no \(name)")]
     }
-    let parts = units.reversed().flatMap {
-      TextFile.names(in: root + "\($0)/\(name).d", suffix: ".conf").map { String($0.dropFirst(root.utf8.count)) }
-    }
+    let parts = dropIns(units, "\(name).d")
     var findings: [Finding] = []
     for (trap, consequence) in Self.traps
     where setting(trap, section: "[Service]", in: [base] + parts).map(Self.isTrue) ?? false {
@@ -85,6 +81,14 @@ struct SystemdCheck {
   }
 
   private var folders: [String] { ["/etc/systemd", "/run/systemd", "/usr/lib/systemd"] }
+
+  /// The files of settings in folders of this name, those of the first place last.
+  private func dropIns(_ places: [String], _ name: String) -> [String] {
+    places.reversed().flatMap { place in
+      HostFile.names(in: "\(root)\(place)/\(name)").filter { $0.hasSuffix(".conf") }.sorted()
+        .map { "\(place)/\(name)/\($0)" }
+    }
+  }
 
   /// The last value that the files give, in their order.
   private func setting(_ name: String, section: String, in files: [String]) -> String? {

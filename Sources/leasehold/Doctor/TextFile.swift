@@ -15,18 +15,10 @@ enum TextFile {
     read(path).map { $0.split(whereSeparator: \.isWhitespace).compactMap { Int64($0) } }
   }
 
-  /// Paths of the files in a folder that end so, in order; none when there is no such folder.
-  static func names(in folder: String, suffix: String) -> [String] {
-    HostFile.entries(in: folder).entries.map(\.name).filter { $0.hasSuffix(suffix) }.map { folder + "/" + $0 }.sorted()
-  }
-
-  /// Where a link leads.
-  static func link(_ path: String) -> String? {
-    var bytes = [UInt8](repeating: 0, count: 4096)
-    let count = bytes.withUnsafeMutableBytes { buffer in
-      buffer.baseAddress.map { readlink(path, $0.assumingMemoryBound(to: CChar.self), buffer.count) } ?? -1
-    }
-    return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
+  /// The number of a file, of a namespace for one.
+  static func inode(_ path: String) -> Int64? {
+    var status = stat()
+    return stat(path, &status) == 0 ? Int64(status.st_ino) : nil
   }
 }
 

@@ -13,13 +13,13 @@ struct DaemonLog: Sendable {
   /// Starts the thread that writes.
   ///
   /// - Throws: An error when there cannot be one more thread.
-  init(options: ServeOptions, environment: [String: String]) throws(SettingsError) {
+  init(options: ServeOptions, environment: [String: String]) throws(Failure) {
     var sink = LogSink.standardError
     sink.isJournal = LogSink.isJournal(descriptor: sink.descriptor, environment: environment)
     var handler = LineHandler(sink: sink, form: options.logFormat)
     let form = handler
     guard let lines = LogQueue(descriptor: sink.descriptor, gapLine: { form.line(of: .missingLines($0)) }) else {
-      throw SettingsError("there cannot be one more thread: see ulimit -u, TasksMax=", status: .cannotCreate)
+      throw Failure("there cannot be one more thread: see ulimit -u, TasksMax=", .cannotCreate)
     }
     handler.sink.queue = lines
     let complete = handler

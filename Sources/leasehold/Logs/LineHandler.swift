@@ -4,7 +4,6 @@ internal import Logging
 struct LineHandler: LogHandler {
   var logLevel: Logger.Level = .info
   var metadata: Logger.Metadata = [:]
-  var metadataProvider: Logger.MetadataProvider?
   var sink: LogSink
   let form: ServeOptions.LogFormat
 
@@ -28,10 +27,9 @@ struct LineHandler: LogHandler {
     return sink.prefix(event.level) + line + "\n"
   }
 
-  /// The handler's metadata, those of the provider and those of the event; the later win.
+  /// The handler's metadata and those of the event; the later win.
   private func mergedMetadata(of event: LogEvent) -> Logger.Metadata {
     var merged = metadata
-    if let provided = metadataProvider?.get() { merged.merge(provided) { $1 } }
     if let own = event.metadata { merged.merge(own) { $1 } }
     if let error = event.error { merged["error"] = "\(error)" }
     return merged

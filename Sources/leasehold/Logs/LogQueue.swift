@@ -15,20 +15,18 @@ final class LogQueue: Sendable {
     var bytes = 512 * 1024
   }
 
-  private enum Entry {
-    case line(String)
-    /// So many lines are missing here.
-    case gap(UInt64)
+  /// Lines, each with the number of those that are missing before it.
+  private struct Batch {
+    var lines: [(missing: UInt64, line: String)] = []
+    /// Missing since the last line.
+    var missing: UInt64 = 0
+    var bytes = 0
   }
 
   private struct State {
-    var entries: [Entry] = []
-    var bytes = 0
-    /// Dropped since the last entry.
-    var untold: UInt64 = 0
+    var batch = Batch()
     /// The thread has written all and sleeps.
     var isIdle = false
-    var isClosed = false
   }
 
   private let descriptor: Int32
@@ -53,21 +51,20 @@ final class LogQueue: Sendable {
   var droppedLines: UInt64 { dropped.load(ordering: .relaxed) }
 
   /// True when a line stands in the queue that the thread has not taken.
-  var isWaiting: Bool { state.withLock { !$0.entries.isEmpty } }
+  var isWaiting: Bool { state.withLock { !$0.batch.lines.isEmpty } }
 
   /// Puts a line in the queue, or drops it; never waits for the reader.
   func append(_ line: String) {
     let wakes = state.withLock { state -> Bool in
       let size = line.utf8.count
-      guard !state.isClosed, state.entries.count < room.lines, state.bytes + size <= room.bytes else {
-        state.untold += 1
+      guard state.batch.lines.count < room.lines, state.batch.bytes + size <= room.bytes else {
+        state.batch.missing += 1
         dropped.add(1, ordering: .relaxed)
         return false
       }
-      if state.untold > 0 { state.entries.append(.gap(state.untold)) }
-      state.untold = 0
-      state.entries.append(.line(line))
-      state.bytes += size
+      state.batch.lines.append((state.batch.missing, line))
+      state.batch.missing = 0
+      state.batch.bytes += size
       defer { state.isIdle = false }
       return state.isIdle
     }
@@ -85,43 +82,33 @@ final class LogQueue: Sendable {
     }
   }
 
-  /// Takes nothing more; the thread ends when it has written the rest.
-  func close() {
-    state.withLock { $0.isClosed = true }
-    work.ring()
-  }
-
   private func run() {
     var writer = LineWriter(descriptor: descriptor)
     var missing: UInt64 = 0
-    while let entries = next() {
-      for entry in entries {
-        switch entry {
-        case .gap(let lines): missing += lines
-        case .line(let line):
-          if missing > 0, writer.write(gapLine(missing)) { missing = 0 }
-          if writer.write(line) { continue }
-          missing += 1
-          dropped.add(1, ordering: .relaxed)
-        }
+    while true {
+      let batch = next()
+      for (before, line) in batch.lines {
+        missing += before
+        if missing > 0, writer.write(gapLine(missing)) { missing = 0 }
+        if writer.write(line) { continue }
+        missing += 1
+        dropped.add(1, ordering: .relaxed)
       }
+      missing += batch.missing
       if missing > 0, writer.write(gapLine(missing)) { missing = 0 }
     }
   }
 
-  /// The lines to write, as soon as there are any; `nil` when nothing will come any more.
-  private func next() -> [Entry]? {
+  /// The lines to write, as soon as there are any.
+  private func next() -> Batch {
     while true {
-      let (entries, isClosed) = state.withLock { state -> ([Entry], Bool) in
-        if state.untold > 0 { state.entries.append(.gap(state.untold)) }
-        let entries = state.entries
-        state.isIdle = entries.isEmpty
-        (state.entries, state.bytes, state.untold) = ([], 0, 0)
-        return (entries, state.isClosed)
+      let batch = state.withLock { state in
+        defer { state.batch = Batch() }
+        state.isIdle = state.batch.lines.isEmpty && state.batch.missing == 0
+        return state.isIdle ? nil : state.batch
       }
-      if !entries.isEmpty { return entries }
+      if let batch { return batch }
       rest.ring()
-      if isClosed { return nil }
       work.sleep()
     }
   }

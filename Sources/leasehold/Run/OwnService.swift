@@ -6,36 +6,34 @@ internal import LeaseholdLocal
 
 /// The user's own service, which a command starts where there is no other, and which ends when no command needs it.
 struct OwnService: Sendable {
-  private let folder: OwnFolder
+  private let folder = OwnFolder.current
+
+  private init() {}
 
   /// The service at an endpoint, if that is the user's own and may be started.
   init?(at endpoint: ServiceEndpoint, mayStart: Bool) {
-    folder = .current
-    guard mayStart, endpoint.address == .unix(path: folder.socket) else { return nil }
+    guard mayStart, endpoint.address == address else { return nil }
   }
 
   /// The service for a command that may start one: one that is there, else the user's own, which then takes
   /// connections.
-  static func found() throws(Failure) -> ServiceAddress {
+  static func found() throws -> ServiceAddress {
     let address = ServiceAddress.found()
     if address != .standard || address.accepts { return address }
     if let elsewhere { return elsewhere }
-    let own = OwnService(folder: .current)
+    let own = OwnService()
     try own.start()
-    return own.isThere ? own.address : elsewhere ?? own.address
+    return own.folder.answers ? own.address : elsewhere ?? own.address
   }
 
   /// Starts the user's own service again where it was killed: its leases are in the kernel.
   static func revive() {
-    let own = OwnService(folder: .current)
+    let own = OwnService()
     guard ServiceAddress.found() == .standard, access(own.folder.socket, F_OK) == 0 else { return }
     try? own.start()
   }
 
-  private init(folder: OwnFolder) { self.folder = folder }
-
   private var address: ServiceAddress { .unix(path: folder.socket) }
-  private var isThere: Bool { folder.answers }
 
   /// Another address at which this user's daemon serves the namespace.
   private static var elsewhere: ServiceAddress? {
@@ -47,20 +45,16 @@ struct OwnService: Sendable {
   ///
   /// Of many commands that do so at once, one starts it. A daemon that serves this namespace elsewhere is not doubled:
   /// the guard in the kernel sees to that.
-  func start(within patience: Duration = .seconds(10)) throws(Failure) {
-    do throws(ClientError) {
-      try folder.make()
-    } catch {
-      throw Failure(error)
-    }
+  func start(within patience: Duration = .seconds(10)) throws {
+    try folder.make()
     let deadline = HostClock.monotonic(after: patience)
     let turn = open("\(folder.path)/start.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard turn >= 0 else { throw failure("\(folder.path)/start.lock: \(String(cString: strerror(errno)))") }
     // What the lock is on is closed with it.
     defer { close(turn) }
-    while !isThere {
+    while !folder.answers {
       if flock(turn, LOCK_EX | LOCK_NB) == 0 {
-        if isThere { return }
+        if folder.answers { return }
         if try launch(before: deadline) { return }
       }
       guard HostClock.monotonic() < deadline else { throw failure("another command is at it, and it does not answer") }
@@ -76,11 +70,11 @@ struct OwnService: Sendable {
     guard helper > 0 else { throw failure(String(cString: strerror(errno))) }
     var status: Int32 = 0
     // Asked once a turn: one that is idle may end right behind its answer, and has answered.
-    var (hasAnswered, hasEnded) = (isThere, false)
+    var (hasAnswered, hasEnded) = (folder.answers, false)
     while !hasAnswered, !hasEnded, HostClock.monotonic() < deadline {
       poll(nil, 0, 1)
       hasEnded = waitpid(helper, &status, WNOHANG) == helper
-      hasAnswered = isThere
+      hasAnswered = folder.answers
     }
     if !hasEnded {
       kill(helper, SIGKILL)

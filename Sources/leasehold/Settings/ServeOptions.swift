@@ -15,7 +15,7 @@ struct ServeOptions: Sendable {
   /// The engine as it was named: `local`, or `etcd:` and URLs.
   var engine = "local"
   var etcd = EtcdConfiguration(endpoints: [])
-  var etcdUser: String?
+  var etcdUser: String? { words.etcdUser == "none" ? nil : words.etcdUser }
   var etcdPasswordFile: String?
   /// With ``etcdKey``, both or neither.
   var etcdCertificate: String?
@@ -34,6 +34,8 @@ struct ServeOptions: Sendable {
   var standby = false
   var logLevel = "info"
   var logFormat = LogFormat.plain
+  /// Settings that are words where the parts take something else.
+  var words = (host: "", etcdUser: "", shmObjects: "", peerPidfd: "")
 
   /// Form of a log line.
   enum LogFormat: String, Sendable {
@@ -41,8 +43,11 @@ struct ServeOptions: Sendable {
   }
 
   /// Takes settings that are good by themselves and checks them against each other.
-  init(_ resolved: ResolvedSettings) throws(SettingsError) {
+  init(_ resolved: ResolvedSettings) throws(Failure) {
     for entry in resolved.all { entry.setting.store(entry.value, &self) }
+    server.host = words.host == "none" ? nil : words.host
+    server.allowsObjects = words.shmObjects == "allow"
+    service.usesPeerHandle = words.peerPidfd == "auto"
     if server.unixPath == "own" { server.unixPath = try Self.ownSocket(resolved["unix"]) }
     try check(resolved)
     if server.threads == 0 { server.threads = Self.threads(processors: sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
@@ -59,7 +64,7 @@ struct ServeOptions: Sendable {
   }
 
   /// The path of the user's own socket, in a folder that is there.
-  private static func ownSocket(_ setting: ResolvedSetting) throws(SettingsError) -> String {
+  private static func ownSocket(_ setting: ResolvedSetting) throws(Failure) -> String {
     do throws(ClientError) {
       try OwnFolder.current.make()
     } catch {
@@ -72,32 +77,9 @@ struct ServeOptions: Sendable {
   static func threads(processors: Int) -> Int { processors < 4 ? 1 : min(4, processors / 2) }
 }
 
-// Settings that are words where the parts take something else.
-extension ServeOptions {
-  var hostText: String {
-    get { server.host ?? "none" }
-    set { server.host = newValue == "none" ? nil : newValue }
-  }
-
-  var etcdUserText: String {
-    get { etcdUser ?? "none" }
-    set { etcdUser = newValue == "none" ? nil : newValue }
-  }
-
-  var shmObjects: String {
-    get { server.allowsObjects ? "allow" : "refuse" }
-    set { server.allowsObjects = newValue == "allow" }
-  }
-
-  var peerPidfd: String {
-    get { service.usesPeerHandle ? "auto" : "never" }
-    set { service.usesPeerHandle = newValue == "auto" }
-  }
-}
-
 // What one setting alone cannot tell.
 extension ServeOptions {
-  private mutating func check(_ resolved: ResolvedSettings) throws(SettingsError) {
+  private mutating func check(_ resolved: ResolvedSettings) throws(Failure) {
     try checkOrder(resolved["ttl-min"], limits.ttlMin, resolved["ttl-default"], limits.ttlDefault)
     try checkOrder(resolved["ttl-default"], limits.ttlDefault, resolved["ttl-max"], limits.ttlMax)
     try checkPair(resolved, ("tls-cert", tlsCertificatePath), ("tls-key", tlsKeyPath), "TLS needs both")
@@ -109,7 +91,7 @@ extension ServeOptions {
   }
 
   /// Takes the engine's name apart.
-  private mutating func checkEngine(_ resolved: ResolvedSettings) throws(SettingsError) {
+  private mutating func checkEngine(_ resolved: ResolvedSettings) throws(Failure) {
     guard engine != "local" else { return }
     let urls =
       engine.utf8.starts(with: "etcd:".utf8) ? engine.utf8.dropFirst(5).split(separator: UInt8(ascii: ",")) : []
@@ -128,7 +110,7 @@ extension ServeOptions {
   }
 
   /// Refuses to serve other hosts by accident, and tokens that could be read on the way.
-  private func checkHost(_ setting: ResolvedSetting) throws(SettingsError) {
+  private func checkHost(_ setting: ResolvedSetting) throws(Failure) {
     guard let host = server.host else {
       guard server.unixPath == nil else { return }
       throw setting.error("'none' leaves nothing to listen on: give --unix")
@@ -150,7 +132,7 @@ extension ServeOptions {
   private func checkPair(
     _ resolved: ResolvedSettings, _ one: (name: String, value: String?), _ other: (name: String, value: String?),
     _ reason: String
-  ) throws(SettingsError) {
+  ) throws(Failure) {
     guard (one.value == nil) != (other.value == nil) else { return }
     let (given, missing) = one.value == nil ? (other.name, one.name) : (one.name, other.name)
     throw resolved[given].error("--\(missing) is missing: \(reason)")
@@ -158,10 +140,10 @@ extension ServeOptions {
 
   private func checkOrder(
     _ low: ResolvedSetting, _ lower: TimeSpan, _ high: ResolvedSetting, _ upper: TimeSpan
-  ) throws(SettingsError) {
+  ) throws(Failure) {
     guard lower > upper else { return }
     let status: ExitStatus = [low.source, high.source].contains(.flag) ? .usage : .configuration
-    throw SettingsError("\(low.place): \(low.text) is more than \(high.place), \(high.text)", status: status)
+    throw Failure("\(low.place): \(low.text) is more than \(high.place), \(high.text)", status)
   }
 
   /// Returns true when no other host can reach the address.

@@ -2,21 +2,8 @@ internal import Leasehold
 
 /// One row of the table of settings: all that flags, environment, file and documentation say about it, and its place.
 struct Setting: Sendable {
-  /// Where a setting stands in the help and in the documentation.
-  enum Section: String, CaseIterable, Sendable {
-    case listening = "Listening"
-    case access = "Who may"
-    case leases = "Leases"
-    case limits = "Limits"
-    case memory = "Shared memory"
-    case cluster = "More than one host"
-    case kernel = "Kernel and state"
-    case logs = "Logs"
-  }
-
   /// The flag without its dashes, which is also the key in the file.
   let name: String
-  let section: Section
   let kind: SettingKind
   /// The default, written as a user would write it; empty means none.
   let fallback: String
@@ -27,18 +14,17 @@ struct Setting: Sendable {
   /// Puts a value of the kind where it belongs.
   let store: @Sendable (SettingValue, inout ServeOptions) -> Void
 
-  init<Value: SettingStorable>(
-    _ name: String, _ section: Section, _ kind: SettingKind, default fallback: String, _ help: String,
+  init<Value>(
+    _ name: String, _ kind: SettingKind, default fallback: String, _ help: String,
     hidden: Bool = false, _ place: any WritableKeyPath<ServeOptions, Value> & Sendable
   ) {
     self.name = name
-    self.section = section
     self.kind = kind
     self.fallback = fallback
     self.help = help
     self.isHidden = hidden
     store = { value, options in
-      guard let value = Value(value) else { preconditionFailure("--\(name) does not fit its place") }
+      guard let value = value.fitted(to: Value.self) else { preconditionFailure("--\(name) does not fit its place") }
       options[keyPath: place] = value
     }
   }
@@ -60,68 +46,19 @@ struct Setting: Sendable {
   }
 }
 
-extension Setting: Equatable {
-  static func == (one: Setting, other: Setting) -> Bool { one.name == other.name }
-}
-
-/// A type that a place in ``ServeOptions`` has.
-protocol SettingStorable: SendableMetatype {
-  /// The value in this type; `nil` when the kind of the setting does not fit it.
-  init?(_ value: SettingValue)
-}
-
-extension SettingStorable where Self: FixedWidthInteger {
-  init?(_ value: SettingValue) {
-    guard case .integer(let number) = value else { return nil }
+extension SettingValue {
+  /// The value as a place of this type has it; `nil` where it does not fit.
+  fileprivate func fitted<Value>(to type: Value.Type) -> Value? {
+    switch (self, type) {
     // A System V key is written without its sign.
-    self.init(truncatingIfNeeded: number)
-  }
-}
-
-extension Int: SettingStorable {}
-extension Int32: SettingStorable {}
-extension UInt16: SettingStorable {}
-extension UInt32: SettingStorable {}
-
-extension Bool: SettingStorable {
-  init?(_ value: SettingValue) {
-    guard case .toggle(let isOn) = value else { return nil }
-    self = isOn
-  }
-}
-
-extension String: SettingStorable {
-  init?(_ value: SettingValue) {
-    guard case .text(let text) = value else { return nil }
-    self = text
-  }
-}
-
-/// An empty text is none.
-extension Optional: SettingStorable where Wrapped == String {
-  init?(_ value: SettingValue) {
-    guard case .text(let text) = value else { return nil }
-    self = text.isEmpty ? nil : text
-  }
-}
-
-extension [String]: SettingStorable {
-  init?(_ value: SettingValue) {
-    guard case .list(let elements) = value else { return nil }
-    self = elements
-  }
-}
-
-extension TimeSpan: SettingStorable {
-  init?(_ value: SettingValue) {
-    guard case .duration(let span) = value else { return nil }
-    self = span
-  }
-}
-
-extension ServeOptions.LogFormat: SettingStorable {
-  init?(_ value: SettingValue) {
-    guard case .text(let text) = value else { return nil }
-    self.init(rawValue: text)
+    case (.integer(let number), let type as any FixedWidthInteger.Type): type.init(truncatingIfNeeded: number) as? Value
+    case (.integer, _): nil
+    case (.text(""), is String?.Type): String?.none as? Value
+    case (.text(let text), is ServeOptions.LogFormat.Type): ServeOptions.LogFormat(rawValue: text) as? Value
+    case (.text(let text), _): text as? Value
+    case (.list(let elements), _): elements as? Value
+    case (.duration(let span), _): span as? Value
+    case (.toggle(let isOn), _): isOn as? Value
+    }
   }
 }

@@ -1,4 +1,6 @@
+internal import Glibc
 internal import JSONText
+internal import LeaseholdHost
 
 /// The file of settings: one JSON object, with comments; its names are those of the flags.
 struct SettingsFile: Sendable, Equatable {
@@ -7,36 +9,58 @@ struct SettingsFile: Sendable, Equatable {
     let place: TextPlace
   }
 
+  /// Read when it exists and no other file is named.
+  static let systemPath = "/etc/leasehold/leasehold.json"
+
+  /// The largest file that is read.
+  static let bytesMax = 1 << 20
+
   let path: String
   let entries: [String: Entry]
 
   /// Reads the content of a file.
   ///
   /// - Throws: An error that names the place when the text is not JSON, the name when it is unknown.
-  init(path: String, content: [UInt8]) throws(SettingsError) {
+  init(path: String, content: [UInt8]) throws(Failure) {
     let place = { (offset: Int) in TextPlace(of: offset, in: content) }
     let document: JSON
     do {
       document = try JSON(parsing: content, depthMax: 16, refusesTwins: true, dialect: .commented)
     } catch {
-      throw SettingsError("\(path), \(place(error.offset)): \(error.what)")
+      throw Failure("\(path), \(place(error.offset)): \(error.what)", .configuration)
     }
     guard case .object(let members) = document else {
-      throw SettingsError("\(path): the file must hold one JSON object, not \(document.noun)")
+      throw Failure("\(path): the file must hold one JSON object, not \(document.noun)", .configuration)
     }
     var entries: [String: Entry] = [:]
     for member in members {
       let place = place(member.offset)
       guard Setting.named[member.name] != nil else {
-        throw SettingsError("\(path), \(place): \(SettingsFile.unknown(member.name))")
+        throw Failure("\(path), \(place): \(SettingsFile.unknown(member.name))", .configuration)
       }
       guard let text = SettingsFile.text(of: member.value) else {
-        throw SettingsError("\(path), \(place): '\(member.name)' cannot be \(member.value.noun)")
+        throw Failure("\(path), \(place): '\(member.name)' cannot be \(member.value.noun)", .configuration)
       }
       entries[member.name] = Entry(text: text, place: place)
     }
     self.path = path
     self.entries = entries
+  }
+
+  /// Reads a file from the disk; `nil` when there is none.
+  static func read(path: String) throws(Failure) -> SettingsFile? {
+    let (content, failure) = HostFile.read(path, bytesMax: bytesMax)
+    if failure == ENOENT || failure == ENOTDIR { return nil }
+    guard failure == 0 else { throw unreadable(path, failure) }
+    guard content.count <= bytesMax else {
+      throw Failure("\(path): the file is larger than \(SizeText.text(bytesMax))", .configuration)
+    }
+    return try SettingsFile(path: path, content: content)
+  }
+
+  private static func unreadable(_ path: String, _ code: Int32) -> Failure {
+    let status: ExitStatus = code == EACCES ? .noPermission : .configuration
+    return Failure("\(path) cannot be read: \(errorText(code))", status)
   }
 
   private static func unknown(_ name: String) -> String {
@@ -88,4 +112,9 @@ extension JSON {
     case .object: "an object"
     }
   }
+}
+
+/// The C library's words for an errno; thread safe since glibc 2.32.
+func errorText(_ code: Int32) -> String {
+  String(cString: strerror(code))
 }

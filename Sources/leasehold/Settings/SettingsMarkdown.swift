@@ -1,7 +1,7 @@
 /// `docs/settings.md`, made from the table of settings.
 enum SettingsMarkdown {
   static var text: String {
-    introduction + Setting.Section.allCases.map(section).joined() + statuses
+    introduction + SettingSection.all.map(section).joined() + statuses
   }
 
   private static let introduction = """
@@ -47,14 +47,14 @@ enum SettingsMarkdown {
 
     """
 
-  private static func section(_ section: Setting.Section) -> String {
-    let rows = Setting.all.filter { $0.section == section && !$0.isHidden }.map { setting in
+  private static func section(_ section: SettingSection) -> String {
+    let rows = section.settings.filter { !$0.isHidden }.map { setting in
       let fallback = setting.fallback.isEmpty ? "none" : "`\(setting.fallback)`"
       return "| `\(setting.flag)` | `\(setting.environmentName)` | \(fallback) | \(setting.kind.rangeText ?? "") "
         + "| \(setting.help) |\n"
     }
     return """
-      ## \(section.rawValue)
+      ## \(section.title)
 
       | flag | environment | default | range | meaning |
       |---|---|---|---|---|

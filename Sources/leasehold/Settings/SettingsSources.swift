@@ -18,7 +18,7 @@ struct SettingsSources: Sendable {
   ]
 
   /// Reads and checks every setting by itself; ``ServeOptions`` checks them against each other.
-  func resolve() throws(SettingsError) -> ResolvedSettings {
+  func resolve() throws(Failure) -> ResolvedSettings {
     let file = try readFile()
     let variables = settingVariables
     var resolved: [ResolvedSetting] = []
@@ -27,7 +27,7 @@ struct SettingsSources: Sendable {
       do {
         resolved.append(ResolvedSetting(setting: setting, value: try setting.kind.parse(text), source: source))
       } catch {
-        throw SettingsError(setting, from: source, error.reason)
+        throw source.failure(setting, error.reason)
       }
     }
     return ResolvedSettings(all: resolved, configPath: file?.path, warnings: warnings)
@@ -42,7 +42,7 @@ struct SettingsSources: Sendable {
     return (entry.text, .file(path: file.path, at: entry.place))
   }
 
-  private func readFile() throws(SettingsError) -> SettingsFile? {
+  private func readFile() throws(Failure) -> SettingsFile? {
     if let configPath { return try named(configPath, "--config", .usage) }
     if let path = environment[SettingsSources.configVariable] {
       return try named(path, "--config (from \(SettingsSources.configVariable))", .configuration)
@@ -50,10 +50,10 @@ struct SettingsSources: Sendable {
     return try SettingsFile.read(path: systemPath)
   }
 
-  private func named(_ path: String, _ place: String, _ status: ExitStatus) throws(SettingsError) -> SettingsFile? {
+  private func named(_ path: String, _ place: String, _ status: ExitStatus) throws(Failure) -> SettingsFile? {
     if path.isEmpty { return nil }
     if let file = try SettingsFile.read(path: path) { return file }
-    throw SettingsError("\(place): there is no file '\(path)'", status: status)
+    throw Failure("\(place): there is no file '\(path)'", status)
   }
 }
 

@@ -16,10 +16,11 @@ struct TLSTests {
         "--cert-file", papers.file("server.pem"), "--key-file", papers.file("server.key"), "--client-cert-auth",
         "--trusted-ca-file", papers.file("ca.pem"),
       ])
-    let own = OwnCertificate(file: papers.file("client.pem"), key: papers.file("client.key"))
-    func trust(_ authorities: String?, _ own: OwnCertificate?) throws -> EtcdGateway {
-      let trust = TLSTrust(authorities: authorities, setting: "--etcd-ca", certificate: own)
-      return EtcdGateway([HTTPPeer(.tls(host: "127.0.0.1", port: etcd.port), trust: trust)])
+    let own = (file: papers.file("client.pem"), key: papers.file("client.key"))
+    func trust(_ authorities: String?, _ own: (file: String, key: String)?) throws -> EtcdGateway {
+      var peer = HTTPPeer(.tls(host: "127.0.0.1", port: etcd.port), authorities: authorities, setting: "--etcd-ca")
+      peer.certificate = own
+      return EtcdGateway([peer])
     }
     let gateway = try trust(papers.file("ca.pem"), own)
     try etcd.untilReady(gateway)
@@ -31,7 +32,7 @@ struct TLSTests {
     }
     let error = #expect(throws: EtcdFailure.self) { try trust(nil, own).commit(put, before: soon()) }
     #expect(error?.reason.contains("name its CA with --etcd-ca") ?? false)
-    let lost = OwnCertificate(file: papers.file("client.pem"), key: papers.file("none"))
+    let lost = (file: papers.file("client.pem"), key: papers.file("none"))
     let flaw = #expect(throws: EtcdFailure.self) { try trust(papers.file("ca.pem"), lost).commit(put, before: soon()) }
     #expect(flaw?.reason.contains("cannot be shown") ?? false)
   }

@@ -1,19 +1,3 @@
-/// Settings with which the daemon cannot start: one line for the user and the status to end with.
-struct SettingsError: Error, Equatable {
-  let message: String
-  let status: ExitStatus
-
-  init(_ message: String, status: ExitStatus = .configuration) {
-    self.message = message
-    self.status = status
-  }
-
-  /// A value that cannot be used, with the place it came from.
-  init(_ setting: Setting, from source: SettingSource, _ reason: String) {
-    self.init("\(setting.flag)\(source.parenthesis(setting)): \(reason)", status: source.status)
-  }
-}
-
 /// Where a value came from.
 enum SettingSource: Sendable, Hashable {
   case flag
@@ -23,6 +7,11 @@ enum SettingSource: Sendable, Hashable {
 
   /// A flag's fault is one of the command line, any other one of the configuration.
   var status: ExitStatus { self == .flag ? .usage : .configuration }
+
+  /// An error that names the setting, this source and the reason.
+  func failure(_ setting: Setting, _ reason: String) -> Failure {
+    Failure("\(setting.flag)\(parenthesis(setting)): \(reason)", status)
+  }
 
   /// The kind of source alone.
   var noun: String {
