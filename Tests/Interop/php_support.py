@@ -217,5 +217,14 @@ class PHPTest(LiveTest):
     def lease(self, **parameters):
         return self.granted(self.acquire(**parameters))
 
-    def release(self, lease):
-        return self.granted(self.server.release(lease), 200)
+    def release(self, lease, leaving=None):
+        answer = self.granted(self.server.release(lease), 200)
+        if leaving:
+            self.assertValues(leaving)
+        return answer
+
+    def ends(self, *programs, leaving):
+        """Ends programs, and waits until the set has these values."""
+        for program in programs:
+            program.quit()
+        self.become(leaving)

@@ -31,13 +31,11 @@ class Upgrade(Apache):
         perl.answer()
         self.assertEqual(self.rw, (LEASE + 1, 0))
         perl.do("$l->release_read_lock($s)")
-        self.release(lease)
-        self.assertEqual(self.rw, (0, 0))
+        self.release(lease, leaving=(0, 0))
 
     def test_beside_a_perl_reader_it_waits_and_keeps_its_half(self):
         lease = self.leased("read")
-        perl = self.locker()
-        perl.do("$l->acquire_read_lock($s)")
+        perl = self.locker("$l->acquire_read_lock($s)")
         self.assertProblem(self.convert(lease, "write"), 423, "locked", errno="EAGAIN")
         self.assertEqual(self.rw, (LEASE + 1, 0))
         upgrade = self.convert_later(lease)
@@ -47,14 +45,12 @@ class Upgrade(Apache):
         perl.do("$l->release_read_lock($s)")
         self.assertEqual(self.granted(upgrade.answer(), 200)["mode"], "exclusive")
         self.assertEqual(self.rw, (0, LEASE))
-        self.release(lease)
-        self.assertEqual(self.rw, (0, 0))
+        self.release(lease, leaving=(0, 0))
 
     def test_a_perl_reader_that_upgrades_lets_it_in_first(self):
         # The module drops its read lock before it asks for the write lock.
         lease = self.leased("read")
-        perl = self.locker()
-        perl.do("$l->acquire_read_lock($s)")
+        perl = self.locker("$l->acquire_read_lock($s)")
         upgrade = self.convert_later(lease)
         self.writer_waits()
         perl.send("$l->acquire_write_lock($s)")
@@ -91,8 +87,7 @@ class Upgrade(Apache):
         self.assertEqual(self.rw, (2 * LEASE, 0))
         self.release(second)
         self.assertEqual(self.granted(upgrade.answer(), 200)["mode"], "exclusive")
-        self.release(first)
-        self.assertEqual(self.rw, (0, 0))
+        self.release(first, leaving=(0, 0))
 
 
 if __name__ == "__main__":

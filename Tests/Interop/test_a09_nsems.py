@@ -40,8 +40,7 @@ class Sizes(Apache):
                 self.size(nsems)
                 lease = self.leased("read")
                 self.assertEqual(lease["warnings"], ["nsems-not-power-of-2"])
-                perl = self.locker()
-                perl.do("$l->acquire_read_lock($s)")
+                perl = self.locker("$l->acquire_read_lock($s)")
                 self.assertEqual((perl.do("$l->{read_sem}"), self.rw), (self.r, (LEASE + 1, 0)))
                 self.release(lease)
                 perl.do("$l->acquire_write_lock($s)")
@@ -60,8 +59,7 @@ class Sizes(Apache):
 
 class Disagreement(Apache):
     def test_http_refuses_a_set_of_another_size(self):
-        perl = self.locker()
-        perl.do("$l->acquire_write_lock($s)")
+        perl = self.locker("$l->acquire_write_lock($s)")
         for asked in (16, 31, 64):
             for answer in (
                 self.at_http(self.name, "acquire", "POST", semaphore_key=self.semkey, nsems=asked),
@@ -82,8 +80,7 @@ class Disagreement(Apache):
         answer = self.at_http(self.name, "acquire", "POST", semaphore_key=self.semkey, nsems=32)
         self.assertProblem(answer, 409, "nsems-mismatch", errno="EINVAL", nsems=16, asked_nsems=32)
         self.assertEqual(self.rw, (LEASE, 0))
-        self.release(lease)
-        self.assertEqual(self.rw, (0, 0))
+        self.release(lease, leaving=(0, 0))
 
     def test_perl_opens_a_larger_set_silently_and_locks_the_wrong_numbers(self):
         # This is why HTTP refuses: a reader and a writer of one session, together.
@@ -94,8 +91,7 @@ class Disagreement(Apache):
             self.skipTest("this session is on the numbers of the smaller set")
         perl.do("$l->acquire_read_lock($s)")
         perl.kill()
-        self.release(lease)
-        self.assertEqual(self.rw, (0, 0))
+        self.release(lease, leaving=(0, 0))
 
     def test_more_than_the_kernel_allows(self):
         with open("/proc/sys/kernel/sem", encoding="ascii") as file:

@@ -66,8 +66,7 @@ class Persist(Apache):
             perl.do("$l->remove")
 
     def test_perl_removes_it_under_waiters_and_leases(self):
-        perl = self.locker()
-        perl.do("$l->acquire_write_lock($s)")
+        perl = self.locker("$l->acquire_write_lock($s)")
         old = perl.do("$l->{sem}->id")
         waiter = self.acquire_later("write")
         self.writer_waits(on=self.w)

@@ -12,7 +12,7 @@ class Sessions(Apache):
 
     def test_other_sessions_holders_of_both_kinds(self):
         other = self.elsewhere()
-        perl = self.locker(other)
+        perl = self.locker(session=other)
         for mode in ("read", "write"):
             perl.do(f"$l->acquire_{mode}_lock($s)")
             self.assertProblem(self.delete(), 409, "in-use")

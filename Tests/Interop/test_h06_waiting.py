@@ -18,10 +18,8 @@ class Waiting(PHPTest):
         lease = self.granted(waiter.answer())
         self.become([0, 1 + 1024, 0])
         self.assertGreaterEqual(lease["waited_ms"], 0)
-        self.release(lease)
-        self.assertValues([1, 1, 0])
-        php.quit()
-        self.become([1, 0, 0])
+        self.release(lease, leaving=[1, 1, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_php_waits_for_a_lease_and_gets_in_at_its_release(self):
         lease = self.lease()
@@ -34,8 +32,7 @@ class Waiting(PHPTest):
         self.assertIs(php.answer()["result"], True)
         self.become([0, 1, 0])
         self.assertIs(php.ask("release a"), True)
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_php_gets_in_when_the_lease_expires(self):
         lease = self.lease(ttl="300ms")
@@ -43,8 +40,7 @@ class Waiting(PHPTest):
         self.assertIs(php.ask("acquire a"), True)
         self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "expired")
         self.assertValues([0, 1, 0])
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_a_wait_that_ends_without_the_lock_leaves_nothing_behind(self):
         php = self.holding()
@@ -53,8 +49,7 @@ class Waiting(PHPTest):
         self.become([0, 1, 0])
         self.waiters(0)
         self.assertIs(php.ask("release a"), True)
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_a_waiter_that_hangs_up_leaves_nothing_behind(self):
         php = self.holding()
@@ -66,8 +61,7 @@ class Waiting(PHPTest):
         self.waiters(0)
         self.assertIs(php.ask("release a"), True)
         self.assertIs(php.ask("acquire a nowait"), True)
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_a_killed_php_holder_hands_on_to_the_http_waiter(self):
         php = self.holding()
@@ -76,8 +70,7 @@ class Waiting(PHPTest):
         php.kill()
         lease = self.granted(waiter.answer())
         self.become([0, 1024, 0])
-        self.release(lease)
-        self.assertValues([1, 0, 0])
+        self.release(lease, leaving=[1, 0, 0])
 
     def test_turns_between_both_kinds_of_waiters(self):
         php, other = self.holding(), self.opened()
@@ -93,9 +86,7 @@ class Waiting(PHPTest):
             self.release(lease)
             self.assertIs(other.answer()["result"], True)
             php, other = other, php
-        php.quit()
-        other.quit()
-        self.become([1, 0, 0])
+        self.ends(php, other, leaving=[1, 0, 0])
 
     def test_http_waiters_keep_their_order_and_a_php_waiter_gets_its_turn(self):
         php, other = self.holding(), self.opened()
@@ -113,9 +104,7 @@ class Waiting(PHPTest):
         self.assertFalse(waiters[2].done)
         self.release(lease)
         self.release(self.granted(waiters[2].answer()))
-        php.quit()
-        other.quit()
-        self.become([1, 0, 0])
+        self.ends(php, other, leaving=[1, 0, 0])
 
     def test_php_processes_that_come_and_go_beside_leases(self):
         for _ in range(5):
@@ -127,8 +116,7 @@ class Waiting(PHPTest):
             self.release(lease)
             php = self.holding()
             self.assertProblem(self.acquire(), 423, "locked", errno="EAGAIN")
-            php.quit()
-            self.become([1, 0, 0])
+            self.ends(php, leaving=[1, 0, 0])
 
     def test_max_waiters_counts_php_too(self):
         php, other = self.holding(), self.opened()
@@ -141,9 +129,7 @@ class Waiting(PHPTest):
         self.assertIs(other.answer()["result"], True)
         self.assertIs(other.ask("release a"), True)
         self.release(self.granted(waiter.answer()))
-        php.quit()
-        other.quit()
-        self.become([1, 0, 0])
+        self.ends(php, other, leaving=[1, 0, 0])
 
     def test_a_hold_waits_too(self):
         php = self.holding()
@@ -158,8 +144,7 @@ class Waiting(PHPTest):
         response.close()
         connection.close()
         self.assertIs(php.ask("acquire a"), True)
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_who_would_be_the_32nd_on_a_lease_waits_for_one_that_goes(self):
         lease = self.lease(limit=33, count=31)
@@ -171,8 +156,7 @@ class Waiting(PHPTest):
         self.assertValues([1, 31 * 1024 + 1, 0])
         self.release(lease)
         self.release(self.granted(waiter.answer()))
-        php.quit()
-        self.become([33, 0, 0])
+        self.ends(php, leaving=[33, 0, 0])
 
     def test_a_waiter_that_becomes_the_32nd(self):
         # There is room for one of the two that wait; the other goes on waiting for a lease to end.
@@ -190,9 +174,7 @@ class Waiting(PHPTest):
         self.release(lease)
         self.release(self.granted(second.answer()))
         self.release(got)
-        php.quit()
-        other.quit()
-        self.become([32, 0, 0])
+        self.ends(php, other, leaving=[32, 0, 0])
 
 
 class FewThreads(PHPTest):
@@ -229,8 +211,7 @@ class Stopping(PHPTest):
         self.server.start()
         self.assertValues([0, 1025, 0])
         self.release(lease)
-        php.quit()
-        self.become([2, 0, 0])
+        self.ends(php, leaving=[2, 0, 0])
 
 
 if __name__ == "__main__":

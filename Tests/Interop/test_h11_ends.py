@@ -27,8 +27,7 @@ class Ends(PHPTest):
         self.logged(lease, "ttl")
         self.assertRegex(problem["ended_at"], r"^\d{4}-\d\d-\d\dT")
         self.assertValues([0, 1, 0])
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
         metrics = self.server.get("/metrics").text
         self.assertRegex(metrics, r'leasehold_\w*(ended|expired)\w*(\{[^}]*reason="expired"[^}]*\})? [1-9]')
 
@@ -46,8 +45,7 @@ class Ends(PHPTest):
         self.over(lease, "connection-closed")
         self.logged(lease, "connection-closed")
         self.assertValues([0, 1, 0])
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_a_hold_ends_with_its_connection_and_php_gets_in(self):
         php = self.opened()
@@ -62,8 +60,7 @@ class Ends(PHPTest):
         response.close()
         connection.close()
         self.assertIs(php.answer()["result"], True)
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_a_lease_ends_with_the_script_that_it_is_bound_to_and_php_gets_in(self):
         for end in ("quit", "kill"):
@@ -80,8 +77,7 @@ class Ends(PHPTest):
                 problem = self.over(lease, "process-exited")
                 self.assertRegex(problem["ended_at"], r"^\d{4}-\d\d-\d\dT")
                 self.assertValues([0, 1, 0])
-                php.quit()
-                self.become([1, 0, 0])
+                self.ends(php, leaving=[1, 0, 0])
                 self.logged(lease, "process-exited")
         self.assertRegex(
             self.server.get("/metrics").text, r'leasehold_leases_ended_total\{reason="process_exited"\} [1-9]')
@@ -102,8 +98,7 @@ class Ends(PHPTest):
         self.assertEqual(php.process.returncode, 0)
         lease = self.granted(waiter.answer())
         self.become([0, 1024, 0])
-        self.release(lease)
-        self.assertValues([1, 0, 0])
+        self.release(lease, leaving=[1, 0, 0])
 
     def test_a_script_that_is_killed_gives_back(self):
         for end in ("die", None):

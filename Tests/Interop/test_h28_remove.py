@@ -16,8 +16,7 @@ class RemovedOverHTTP(PHPTest):
         self.assertProblem(self.server.delete(f"/locks/{self.lock}"), 404, "no-such-set", errno="ENOENT")
         php = self.opened(3)
         self.assertValues([3, 1, 0])
-        php.quit()
-        self.become([3, 0, 0])
+        self.ends(php, leaving=[3, 0, 0])
 
     def test_in_use_while_php_has_a_handle_and_done_by_force(self):
         php = self.opened()
@@ -90,8 +89,7 @@ class RemovedByPHP(PHPTest):
         self.assertProblem(second.answer(), 423, "wait-timeout")
         self.assertGreater(time.monotonic() - began, 1.9)
         self.become([0, 1024, 0])  # a moment after the answer the waiter's thread counts itself out
-        self.release(lease)
-        self.assertValues([1, 0, 0])
+        self.release(lease, leaving=[1, 0, 0])
 
     def test_a_lease_is_over_and_adds_nothing_to_the_new_set(self):
         lease = self.lease()
@@ -105,8 +103,7 @@ class RemovedByPHP(PHPTest):
         self.assertValues([1, 1, 0])
         self.assertIs(newcomer.ask("acquire a nowait"), True)
         self.assertIs(newcomer.ask("acquire a nowait"), False)
-        newcomer.quit()
-        self.become([1, 0, 0])
+        self.ends(newcomer, leaving=[1, 0, 0])
         php.quit()
 
     def test_renew_of_a_lease_whose_set_was_removed(self):
@@ -124,8 +121,7 @@ class RemovedByPHP(PHPTest):
         self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "set-removed", reason="set-removed")
         second = self.lease()
         self.assertNotEqual(second["sysv"]["id"], lease["sysv"]["id"])
-        self.release(second)
-        self.assertValues([1, 0, 0])
+        self.release(second, leaving=[1, 0, 0])
 
     def test_a_lease_that_expires_after_the_removal_adds_nothing(self):
         lease = self.lease(ttl="300ms")
@@ -135,8 +131,7 @@ class RemovedByPHP(PHPTest):
         over = lambda: self.server.get(f"/leases/{lease['lease']}").status == 410  # noqa: E731
         eventually(over, "the lease is over")
         self.assertValues([1, 1, 0])
-        newcomer.quit()
-        self.become([1, 0, 0])
+        self.ends(newcomer, leaving=[1, 0, 0])
 
     def test_a_new_acquire_beside_the_old_lease_is_in_the_new_set(self):
         lease = self.lease()
@@ -148,8 +143,7 @@ class RemovedByPHP(PHPTest):
         self.assertEqual(second["sysv"]["id"], self.set)
         self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "set-removed")
         self.assertValues([0, 1024, 0])
-        self.release(second)
-        self.assertValues([1, 0, 0])
+        self.release(second, leaving=[1, 0, 0])
 
     def test_a_connection_bound_lease_of_a_removed_set(self):
         connection = self.server.connection()
@@ -158,10 +152,8 @@ class RemovedByPHP(PHPTest):
         self.assertIs(php.ask("remove a"), True)
         newcomer = self.opened()
         connection.close()
-        self.release(self.lease())
-        self.assertValues([1, 1, 0])
-        newcomer.quit()
-        self.become([1, 0, 0])
+        self.release(self.lease(), leaving=[1, 1, 0])
+        self.ends(newcomer, leaving=[1, 0, 0])
 
     def test_an_open_hold_is_told(self):
         connection = self.server.connection()
@@ -174,8 +166,7 @@ class RemovedByPHP(PHPTest):
         lines = response.read().decode().splitlines()  # the answer ends
         self.assertIn("set-removed", lines[-1])
         connection.close()
-        self.release(self.lease())
-        self.assertValues([1, 0, 0])
+        self.release(self.lease(), leaving=[1, 0, 0])
 
     def test_it_is_counted(self):
         ended = lambda: int(  # noqa: E731
@@ -250,8 +241,7 @@ class SymfonyLock(PHPTest):
         self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "set-removed")
         self.assertEqual(values(self.set)[0], 0)
         self.assertIs(symfony.ask("remove a"), True)
-        self.release(self.lease())
-        self.assertValues([1, 0, 0])
+        self.release(self.lease(), leaving=[1, 0, 0])
         symfony.quit()
 
 
