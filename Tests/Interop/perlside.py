@@ -173,6 +173,11 @@ class Apache(Scenario):
             program.do(code)
         return program
 
+    def does(self, program, code, leaving):
+        """A Perl program does something, which leaves these readers and writers."""
+        program.do(code)
+        self.assertEqual(self.rw, leaving)
+
     def acquire(self, mode, **parameters):
         return self.at_http(self.name, "acquire", "POST", mode=mode, **(self.binding | parameters))
 

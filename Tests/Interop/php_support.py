@@ -211,6 +211,17 @@ class PHPTest(LiveTest):
         except AssertionError:
             self.assertEqual(sleepers(self.set), count, "sleep in the kernel")
 
+    def asks(self, php, sleepers):
+        """A PHP program asks for the lock, and so many sleep for it then."""
+        php.send("acquire a")
+        self.waiters(sleepers)
+
+    def acquire_later(self, sleepers, **parameters):
+        """Begins a waiting acquire, with which so many sleep in the kernel."""
+        waiter = self.server.acquire_later(self.lock, **parameters)
+        self.waiters(sleepers)
+        return waiter
+
     def acquire(self, **parameters):
         return self.server.acquire(self.lock, **parameters)
 

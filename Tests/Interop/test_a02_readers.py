@@ -14,8 +14,7 @@ class Readers(Apache):
         perl = self.locker("$l->acquire_read_lock($s)")
         self.assertEqual(self.rw, (LEASE + 1, 0))
         self.release(lease, leaving=(1, 0))
-        perl.do("$l->release_read_lock($s)")
-        self.assertEqual(self.rw, (0, 0))
+        self.does(perl, "$l->release_read_lock($s)", leaving=(0, 0))
 
     def test_http_reads_beside_perl(self):
         perl = self.locker("$l->acquire_read_lock($s)")
@@ -35,8 +34,7 @@ class Readers(Apache):
         self.release(lease)
         perl.answer()
         self.assertEqual(self.rw, (0, 1))
-        perl.do("$l->release_write_lock($s)")
-        self.assertEqual(self.rw, (0, 0))
+        self.does(perl, "$l->release_write_lock($s)", leaving=(0, 0))
 
     def test_http_readers_are_refused_or_wait_while_perl_writes(self):
         perl = self.locker("$l->acquire_write_lock($s)")
@@ -110,8 +108,7 @@ class Release(Apache):
         perl.do("$l->acquire_write_lock($s)")  # waits for the end of the ttl
         self.assertProblem(self.server.release(lease), 410, "expired")
         self.assertEqual(self.rw, (0, 1))
-        perl.do("$l->release_all_locks($s)")
-        self.assertEqual(self.rw, (0, 0))
+        self.does(perl, "$l->release_all_locks($s)", leaving=(0, 0))
 
     def test_what_was_not_acquired_is_not_released(self):
         perl = self.locker("$l->acquire_read_lock($s)")

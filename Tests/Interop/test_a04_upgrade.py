@@ -60,8 +60,7 @@ class Upgrade(Apache):
         self.release(lease)
         perl.answer()
         self.assertEqual(self.rw, (0, 1))
-        perl.do("$l->release_all_locks($s)")
-        self.assertEqual(self.rw, (0, 0))
+        self.does(perl, "$l->release_all_locks($s)", leaving=(0, 0))
 
     def test_no_perl_writer_comes_between(self):
         lease = self.leased("read")
@@ -75,8 +74,7 @@ class Upgrade(Apache):
         self.assertTrue(perl.is_silent(), "the reader's half keeps the Perl writer out")
         self.release(lease)
         perl.answer()
-        perl.do("$l->release_write_lock($s)")
-        self.assertEqual(self.rw, (0, 0))
+        self.does(perl, "$l->release_write_lock($s)", leaving=(0, 0))
 
     def test_the_second_upgrade_is_a_deadlock(self):
         first, second = self.leased("read", owner="first"), self.leased("read", owner="second")

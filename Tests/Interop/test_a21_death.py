@@ -104,8 +104,7 @@ class Death(Apache):
         connection.close()
         self.writer_waits(0)
         self.assertEqual(self.queued(self.name, self.binding), 0)
-        perl.do("$l->release_read_lock($s)")
-        self.assertEqual(self.rw, (0, 0))
+        self.does(perl, "$l->release_read_lock($s)", leaving=(0, 0))
 
     def test_perl_is_killed_or_exits_while_http_waits(self):
         for held, mode in (("read", "write"), ("write", "read"), ("write", "write")):

@@ -62,8 +62,7 @@ class Limit(PHPTest):
 
     def test_a_granted_waiter_did_not_apply_its_limit(self):
         php = self.holding()
-        waiter = self.server.acquire_later(self.lock, limit=4)
-        self.waiters(1)
+        waiter = self.acquire_later(limit=4, sleepers=1)
         self.assertIs(php.ask("release a"), True)
         lease = self.granted(waiter.answer())
         self.assertIs(lease["limit_applied"], False)
@@ -72,8 +71,7 @@ class Limit(PHPTest):
 
     def test_a_waiter_that_is_counted_keeps_the_maximum_of_the_holder(self):
         php = self.holding()
-        waiter = self.server.acquire_later(self.lock, limit=4)
-        self.waiters(1)
+        waiter = self.acquire_later(limit=4, sleepers=1)
         php.quit()  # the waiter stays counted, so a newcomer does not set its own
         lease = self.granted(waiter.answer())
         other = self.opened(9)

@@ -9,8 +9,7 @@ from php_support import PHPTest, eventually, values
 class Waiting(PHPTest):
     def test_an_http_caller_waits_for_php_and_gets_in_at_its_release(self):
         php = self.holding()
-        waiter = self.server.acquire_later(self.lock)
-        self.waiters(1)
+        waiter = self.acquire_later(sleepers=1)
         # The waiter is counted in USAGE as a handle of PHP would be.
         self.become([0, 2, 0])
         self.assertFalse(waiter.done)
@@ -24,8 +23,7 @@ class Waiting(PHPTest):
     def test_php_waits_for_a_lease_and_gets_in_at_its_release(self):
         lease = self.lease()
         php = self.opened()
-        php.send("acquire a")
-        self.waiters(1)
+        self.asks(php, sleepers=1)
         self.assertTrue(php.is_silent())
         self.assertValues([0, 1024 + 1, 0])
         self.release(lease)
@@ -65,8 +63,7 @@ class Waiting(PHPTest):
 
     def test_a_killed_php_holder_hands_on_to_the_http_waiter(self):
         php = self.holding()
-        waiter = self.server.acquire_later(self.lock)
-        self.waiters(1)
+        waiter = self.acquire_later(sleepers=1)
         php.kill()
         lease = self.granted(waiter.answer())
         self.become([0, 1024, 0])
@@ -75,10 +72,8 @@ class Waiting(PHPTest):
     def test_turns_between_both_kinds_of_waiters(self):
         php, other = self.holding(), self.opened()
         for _ in range(10):
-            waiter = self.server.acquire_later(self.lock)
-            self.waiters(1)
-            other.send("acquire a")
-            self.waiters(2)
+            waiter = self.acquire_later(sleepers=1)
+            self.asks(other, sleepers=2)
             # First come, first served: HTTP asked first.
             self.assertIs(php.ask("release a"), True)
             lease = self.granted(waiter.answer())
@@ -93,8 +88,7 @@ class Waiting(PHPTest):
         waiters = [self.server.acquire_later(self.lock) for _ in range(3)]
         # One thread sleeps for the whole queue: PHP sees one waiter, and stands behind that one.
         self.waiters(1)
-        other.send("acquire a")
-        self.waiters(2)
+        self.asks(other, sleepers=2)
         self.assertIs(php.ask("release a"), True)
         self.release(self.granted(waiters[0].answer()))
         self.assertIs(other.answer()["result"], True)
@@ -120,11 +114,9 @@ class Waiting(PHPTest):
 
     def test_max_waiters_counts_php_too(self):
         php, other = self.holding(), self.opened()
-        other.send("acquire a")
-        self.waiters(1)
+        self.asks(other, sleepers=1)
         self.assertProblem(self.acquire(wait="20s", max_waiters=1), 423, "queue-full", errno="EAGAIN")
-        waiter = self.server.acquire_later(self.lock, max_waiters=2)
-        self.waiters(2)
+        waiter = self.acquire_later(max_waiters=2, sleepers=2)
         self.assertIs(php.ask("release a"), True)
         self.assertIs(other.answer()["result"], True)
         self.assertIs(other.ask("release a"), True)
@@ -202,8 +194,7 @@ class Stopping(PHPTest):
     def test_sigterm_takes_waiters_out_and_leaves_leases(self):
         php = self.holding(2)
         lease = self.lease(ttl="60s")
-        waiter = self.server.acquire_later(self.lock)
-        self.waiters(1)
+        waiter = self.acquire_later(sleepers=1)
         self.assertEqual(self.server.terminate(), 0)
         self.assertProblem(waiter.answer(), 503, "draining")
         self.assertValues([0, 1025, 0])

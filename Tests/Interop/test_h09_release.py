@@ -72,8 +72,7 @@ class Release(PHPTest):
     def test_whoever_has_the_lease_may_release_it(self):
         lease = self.lease()
         php = self.opened()
-        php.send("acquire a")
-        self.waiters(1)
+        self.asks(php, sleepers=1)
         answer = self.server.over_unix.post(f"/locks/{self.lock}/release", lease=lease["lease"])
         self.assertEqual(answer.status, 200, answer)
         self.assertIs(php.answer()["result"], True)
@@ -82,8 +81,7 @@ class Release(PHPTest):
     def test_renewed_it_stays(self):
         lease = self.lease(ttl="1s")
         php = self.opened()
-        php.send("acquire a")
-        self.waiters(1)
+        self.asks(php, sleepers=1)
         self.granted(self.server.post(f"/locks/{self.lock}/renew", lease=lease["lease"], ttl="60s"), 200)
         self.assertEqual(self.acquire(wait="1200ms").status, 423)
         self.assertTrue(php.is_silent())

@@ -19,8 +19,7 @@ class Ends(PHPTest):
     def test_a_lease_ends_by_its_time_and_php_gets_in(self):
         php = self.opened()
         lease = self.lease()
-        php.send("acquire a")
-        self.waiters(1)
+        self.asks(php, sleepers=1)
         self.granted(self.server.post(f"/leases/{lease['lease']}/renew", ttl="100ms"), 200)
         self.assertIs(php.answer()["result"], True)
         problem = self.over(lease, "ttl")
@@ -37,8 +36,7 @@ class Ends(PHPTest):
         lease = self.granted(
             self.server.request("POST", f"/locks/{self.lock}/acquire?bind=connection", connection=connection)
         )
-        php.send("acquire a")
-        self.waiters(1)
+        self.asks(php, sleepers=1)
         self.assertValues([0, 1025, 0])
         connection.close()
         self.assertIs(php.answer()["result"], True)
@@ -55,8 +53,7 @@ class Ends(PHPTest):
         self.assertEqual(response.status, 201)
         response.readline()
         self.assertIs(php.ask("acquire a nowait"), False)
-        php.send("acquire a")
-        self.waiters(1)
+        self.asks(php, sleepers=1)
         response.close()
         connection.close()
         self.assertIs(php.answer()["result"], True)
@@ -69,8 +66,7 @@ class Ends(PHPTest):
                 self.addCleanup(script.kill)
                 lease = self.granted(self.server.over_unix.post(
                     f"/locks/{self.lock}/acquire", bind=f"pid:{script.pid}", ttl=0, owner="a script"))
-                php.send("acquire a")
-                self.waiters(1)
+                self.asks(php, sleepers=1)
                 self.assertValues([0, 1025, 0])
                 getattr(script, end)()
                 self.assertIs(php.answer()["result"], True)
@@ -92,8 +88,7 @@ class Ends(PHPTest):
 
     def test_a_script_that_ends_holding_gives_back_without_a_warning(self):
         php = self.holding()
-        waiter = self.server.acquire_later(self.lock)
-        self.waiters(1)
+        waiter = self.acquire_later(sleepers=1)
         php.quit()
         self.assertEqual(php.process.returncode, 0)
         lease = self.granted(waiter.answer())
@@ -103,8 +98,7 @@ class Ends(PHPTest):
     def test_a_script_that_is_killed_gives_back(self):
         for end in ("die", None):
             php = self.holding()
-            waiter = self.server.acquire_later(self.lock)
-            self.waiters(1)
+            waiter = self.acquire_later(sleepers=1)
             if end:
                 php.send(end)  # posix_kill(getmypid(), SIGKILL)
                 php.process.wait(10)
@@ -115,8 +109,7 @@ class Ends(PHPTest):
 
     def test_a_handle_whose_last_reference_goes_gives_back(self):
         php = self.holding()
-        waiter = self.server.acquire_later(self.lock)
-        self.waiters(1)
+        waiter = self.acquire_later(sleepers=1)
         self.assertIs(php.ask("free a"), True)
         self.release(self.granted(waiter.answer()))
         self.become([1, 0, 0])

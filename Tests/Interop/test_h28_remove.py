@@ -31,10 +31,8 @@ class RemovedOverHTTP(PHPTest):
         lease = self.lease()
         self.assertProblem(self.server.delete(f"/locks/{self.lock}"), 409, "in-use")
         php = self.opened()
-        php.send("acquire a")
-        self.waiters(1)
-        waiter = self.server.acquire_later(self.lock)
-        self.waiters(2)
+        self.asks(php, sleepers=1)
+        waiter = self.acquire_later(sleepers=2)
         self.assertProblem(self.server.delete(f"/locks/{self.lock}"), 409, "in-use")
         self.granted(self.server.delete(f"/locks/{self.lock}", force="true"), 200)
         warning = f"sem_acquire(): Failed to acquire key 0x{self.sysv_key:x}: Identifier removed"
@@ -47,8 +45,7 @@ class RemovedOverHTTP(PHPTest):
 
     def test_in_use_while_only_php_waits_for_php(self):
         php, other = self.holding(), self.opened()
-        other.send("acquire a")
-        self.waiters(1)
+        self.asks(other, sleepers=1)
         self.assertProblem(self.server.delete(f"/locks/{self.lock}"), 409, "in-use")
         self.granted(self.server.delete(f"/locks/{self.lock}", force="true"), 200)
         self.assertIn("Identifier removed", other.answer()["warning"])
@@ -81,8 +78,7 @@ class RemovedByPHP(PHPTest):
         php = self.holding()
         first = self.server.acquire_later(self.lock)
         began = time.monotonic()
-        second = self.server.acquire_later(self.lock, wait="2s")
-        self.waiters(1)
+        second = self.acquire_later(wait="2s", sleepers=1)
         self.assertIs(php.ask("remove a"), True)
         lease = self.granted(first.answer())
         self.assertFalse(second.done)
@@ -189,8 +185,7 @@ class SymfonyLock(PHPTest):
         holder, sets = self.symfony(), set()
         self.assertIs(holder.ask(f"symfony a {self.sysv_key}"), True)
         for _ in range(5):
-            waiter = self.server.acquire_later(self.lock)
-            self.waiters(1)
+            waiter = self.acquire_later(sleepers=1)
             sets.add(self.set)
             self.assertIs(holder.ask("remove a"), True)
             self.assertIs(holder.ask("free a"), True)
@@ -208,8 +203,7 @@ class SymfonyLock(PHPTest):
     def test_waiters_of_both_kinds_when_the_set_goes(self):
         holder, other = self.symfony(), self.symfony()
         self.assertIs(holder.ask(f"symfony a {self.sysv_key}"), True)
-        waiter = self.server.acquire_later(self.lock)
-        self.waiters(1)
+        waiter = self.acquire_later(sleepers=1)
         other.send(f"symfony a {self.sysv_key}")
         self.waiters(2)
         self.assertIs(holder.ask("remove a"), True)
