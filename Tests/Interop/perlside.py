@@ -164,10 +164,10 @@ class Apache(Scenario):
                 return str(number)
         raise AssertionError("every session has this number")
 
-    def locker(self, code=None, session=None):
+    def locker(self, code=None, session=None, **given):
         """A Perl program with a lock manager $l for the session $s, which has run some code."""
         program = self.perl()
-        arguments = options(SemaphoreKey=self.semkey, NSems=self.nsems)
+        arguments = options(**(given or {"SemaphoreKey": self.semkey, "NSems": self.nsems}))
         program.list(f"($l, $s) = locker({quoted(session or self.session)}, {arguments})")
         if code:
             program.do(code)

@@ -188,6 +188,12 @@ class PHPTest(LiveTest):
         self.assertIs(program.ask("acquire a"), True)
         return program
 
+    def removing(self):
+        """A PHP program that has removed the test's set."""
+        program = self.opened()
+        self.assertIs(program.ask("remove a"), True)
+        return program
+
     @property
     def set(self):
         found = set_id(self.sysv_key)

@@ -71,8 +71,7 @@ class Disagreement(Apache):
         self.nsems = 16
         self.bind()
         lease = self.leased("read")
-        perl = self.perl()
-        perl.list(f"($l, $s) = locker({quoted(self.session)}, {options(SemaphoreKey=self.semkey, NSems=32)})")
+        perl = self.locker(SemaphoreKey=self.semkey, NSems=32)
         with self.assertRaisesRegex(Died, "Invalid argument"):
             perl.do("$l->acquire_read_lock($s)")
         answer = self.at_http(self.name, "acquire", "POST", semaphore_key=self.semkey, nsems=32)
@@ -83,8 +82,7 @@ class Disagreement(Apache):
     def test_perl_opens_a_larger_set_silently_and_locks_the_wrong_numbers(self):
         # This is why HTTP refuses: a reader and a writer of one session, together.
         lease = self.leased("write")
-        perl = self.perl()
-        perl.list(f"($l, $s) = locker({quoted(self.session)}, {options(SemaphoreKey=self.semkey, NSems=2)})")
+        perl = self.locker(SemaphoreKey=self.semkey, NSems=2)
         if self.r in (0, 1) or self.w in (0, 1):
             self.skipTest("this session is on the numbers of the smaller set")
         perl.do("$l->acquire_read_lock($s)")

@@ -50,8 +50,7 @@ class Errors(PHPTest):
     def test_a_set_that_was_removed_before(self):
         php = self.opened()
         lease = self.lease()
-        other = self.opened()
-        self.assertIs(other.ask("remove a"), True)
+        other = self.removing()
         self.assertEqual(
             php.warned("acquire a nowait"),
             f"sem_acquire(): Failed to acquire key 0x{self.sysv_key:x}: Invalid argument",

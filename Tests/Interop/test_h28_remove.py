@@ -89,8 +89,7 @@ class RemovedByPHP(PHPTest):
 
     def test_a_lease_is_over_and_adds_nothing_to_the_new_set(self):
         lease = self.lease()
-        php = self.opened()
-        self.assertIs(php.ask("remove a"), True)
+        php = self.removing()
         newcomer = self.opened()
         self.assertValues([1, 1, 0])
         self.assertProblem(self.server.delete(f"/leases/{lease['lease']}"), 410, "set-removed")
@@ -104,14 +103,12 @@ class RemovedByPHP(PHPTest):
 
     def test_renew_of_a_lease_whose_set_was_removed(self):
         lease = self.lease()
-        php = self.opened()
-        self.assertIs(php.ask("remove a"), True)
+        php = self.removing()
         self.assertProblem(self.server.post(f"/leases/{lease['lease']}/renew"), 410, "set-removed")
 
     def test_a_lease_that_nobody_asks_for_is_over_too(self):
         lease = self.lease(ttl="60s")
-        php = self.opened()
-        self.assertIs(php.ask("remove a"), True)
+        php = self.removing()
         over = lambda: self.server.get(f"/leases/{lease['lease']}").status == 410  # noqa: E731
         eventually(over, "the loss is noticed")
         self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "set-removed", reason="set-removed")
@@ -121,8 +118,7 @@ class RemovedByPHP(PHPTest):
 
     def test_a_lease_that_expires_after_the_removal_adds_nothing(self):
         lease = self.lease(ttl="300ms")
-        php = self.opened()
-        self.assertIs(php.ask("remove a"), True)
+        php = self.removing()
         newcomer = self.opened()
         over = lambda: self.server.get(f"/leases/{lease['lease']}").status == 410  # noqa: E731
         eventually(over, "the lease is over")
@@ -132,8 +128,7 @@ class RemovedByPHP(PHPTest):
     def test_a_new_acquire_beside_the_old_lease_is_in_the_new_set(self):
         lease = self.lease()
         old = self.set
-        php = self.opened()
-        self.assertIs(php.ask("remove a"), True)
+        php = self.removing()
         second = self.lease()
         self.assertNotEqual(second["sysv"]["id"], old)
         self.assertEqual(second["sysv"]["id"], self.set)
@@ -144,8 +139,7 @@ class RemovedByPHP(PHPTest):
     def test_a_connection_bound_lease_of_a_removed_set(self):
         connection = self.server.connection()
         self.granted(self.server.request("POST", f"/locks/{self.lock}/acquire?bind=connection", connection=connection))
-        php = self.opened()
-        self.assertIs(php.ask("remove a"), True)
+        php = self.removing()
         newcomer = self.opened()
         connection.close()
         self.release(self.lease(), leaving=[1, 1, 0])
@@ -157,8 +151,7 @@ class RemovedByPHP(PHPTest):
         response = connection.getresponse()
         self.assertEqual(response.status, 201)
         self.assertIn(b'"lease"', response.readline())
-        php = self.opened()
-        self.assertIs(php.ask("remove a"), True)
+        php = self.removing()
         lines = response.read().decode().splitlines()  # the answer ends
         self.assertIn("set-removed", lines[-1])
         connection.close()
@@ -170,8 +163,7 @@ class RemovedByPHP(PHPTest):
         )
         before = ended()
         self.lease()
-        php = self.opened()
-        self.assertIs(php.ask("remove a"), True)
+        php = self.removing()
         eventually(lambda: ended() == before + 1, "the end is counted")
 
 

@@ -60,9 +60,7 @@ class Sessions(Apache):
     def test_by_id_and_by_hexadecimal_key_as_ipcrm_does(self):
         for how in ("id", "hex", "-s", "-S"):
             with self.subTest(how=how):
-                perl = self.perl()
-                perl.list(f"($l, $s) = locker({quoted(self.session)}, {options(SemaphoreKey=self.semkey)})")
-                perl.do("$l->acquire_read_lock($s); $l->release_read_lock($s)")
+                perl = self.locker("$l->acquire_read_lock($s); $l->release_read_lock($s)", SemaphoreKey=self.semkey)
                 number = self.there()[0]["id"]
                 self.assertIn(number, [row["id"] for row in self.server.get("/semaphores")["semaphores"]])
                 if how.startswith("-"):
