@@ -35,8 +35,8 @@ def packages():
 
 
 @contextlib.contextmanager
-def driving(width=1440, colour="light", script=True):
-    """A driver whose window is so wide, in these colours."""
+def driving(url=None, width=1440, colour="light", script=True):
+    """A driver with a page, whose window is so wide, in these colours."""
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
@@ -55,6 +55,8 @@ def driving(width=1440, colour="light", script=True):
         driver.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {
             "features": [{"name": "prefers-color-scheme", "value": colour}]})
+        if url:
+            driver.get(url)
         yield driver
     finally:
         driver.quit()

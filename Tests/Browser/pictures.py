@@ -57,8 +57,7 @@ def words(text):
 def page(server, colour, name):
     """A browser that shows a page of the service."""
     path, element, shown = PAGES[name]
-    with driven.driving(WIDTH, colour) as driver:
-        driver.get(f"http://127.0.0.1:{server.port}/{path}")
+    with driven.driving(f"http://127.0.0.1:{server.port}/{path}", WIDTH, colour) as driver:
         text = f"return document.getElementById('{element}').innerText"
         eventually(lambda: all(word in driver.execute_script(text) for word in shown), "all is shown", timeout=30)
         yield driver

@@ -35,8 +35,7 @@ class Dashboard(PageTest):
     def faces(self, count, url, first):
         """The page in each size and colour: no word of axe, nothing wider than the window."""
         for width, colour in driven.FACES:
-            with self.subTest(count=count, width=width, colour=colour), driven.driving(width, colour) as driver:
-                driver.get(url)
+            with self.subTest(count=count, width=width, colour=colour), driven.driving(url, width, colour) as driver:
                 self.shows(driver, "#status", "Live")
                 self.shows(driver, *first)
                 driven.photograph(driver, f"{count}-{width}-{colour}")
@@ -60,8 +59,7 @@ class Dashboard(PageTest):
         for number in range(500):
             server.acquire(f"job-{number:03}", owner=f"worker {number % 7}", ttl="30m")
         self.faces(500, url, ("#rows .who", "worker 3"))
-        with driven.driving() as driver:
-            driver.get(url)
+        with driven.driving(url) as driver:
             self.shows(driver, "#more-text", "50 of 500")
             driver.execute_script("document.getElementById('more-button').click()")
             self.shows(driver, "#rows th", "job-499")
@@ -74,8 +72,7 @@ class Dashboard(PageTest):
 
     def test_it_is_live(self):
         server, url = self.serve()
-        with driven.driving() as driver:
-            driver.get(url)
+        with driven.driving(url) as driver:
             self.shows(driver, "#status", "Live")
             lease = server.acquire("nightly", owner="ann", ttl="1m")
             self.shows(driver, "#rows .who", "ann")
@@ -96,8 +93,7 @@ class Dashboard(PageTest):
         self.addCleanup(remove_set, lease["sysv"]["id"])
         link = "return document.querySelector('#events a')?.getAttribute('href')"
         meant = f"/ui/locks/apache%3Astore?semaphore_key={0x5afe42}&nsems=32"
-        with driven.driving() as driver:
-            driver.get(url)
+        with driven.driving(url) as driver:
             self.shows(driver, "#rows th", "apache:store")
             server.release(lease)
             eventually(lambda: driver.execute_script(link) == meant, "the link", timeout=20)
@@ -148,8 +144,7 @@ class Dashboard(PageTest):
         server, url = self.serve()
         lease = server.acquire("apache:a\u202eb\u200b", semaphore_key="0x5afe41", owner="\u2066ann", ttl="10m").json
         self.addCleanup(os.system, f"ipcrm -s {lease['sysv']['id']}")
-        with driven.driving() as driver:
-            driver.get(url)
+        with driven.driving(url) as driver:
             self.shows(driver, "#rows bdi", "apache:a\\u{202e}b\\u{200b}")
             self.shows(driver, "#rows .who", "\\u{2066}ann")
             self.shows(driver, "#events", "\\u{2066}ann")
@@ -174,8 +169,7 @@ class Dashboard(PageTest):
         ):
             lease = server.acquire(key, owner=owner, ttl="10m", **more).json
             self.addCleanup(os.system, f"ipcrm -s {lease['sysv']['id']}")
-        with driven.driving() as driver:
-            driver.get(url)
+        with driven.driving(url) as driver:
             for owner in ("ann", "eve", "joe", "kim"):
                 self.shows(driver, "#rows .who", owner)
             self.assertEqual(self.text(driver, "#rows a.who").count("|"), 3)
@@ -184,8 +178,7 @@ class Dashboard(PageTest):
         server = TokenServer().ends_with(self).start()
         url, admin = f"http://127.0.0.1:{server.port}/", server.with_token("admin")
         self.assertEqual(admin.acquire("nightly", owner="ann", ttl="10m").status, 201)
-        with driven.driving() as driver:
-            driver.get(url)
+        with driven.driving(url) as driver:
             eventually(lambda: driver.execute_script("return document.getElementById('token-dialog').open"), "asked")
             self.assertNotIn("nightly", driver.page_source)
             driven.photograph(driver, "token")
@@ -198,8 +191,7 @@ class Dashboard(PageTest):
     def test_without_a_script_it_is_a_table(self):
         server, url = self.serve()
         dress(server)
-        with driven.driving(script=False) as driver:
-            driver.get(url)
+        with driven.driving(url, script=False) as driver:
             rows = driver.find_elements("css selector", "tbody tr")
             self.assertTrue(any(EVIL in row.text.replace("\n", "") for row in rows), [row.text for row in rows])
             driven.photograph(driver, "no-script")

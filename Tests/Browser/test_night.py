@@ -36,8 +36,7 @@ class Night(PageTest):
     def test_two_clicks_find_who_holds_the_lock_that_hurts_and_end_it(self):
         server, url = self.begin(Server())
         crowd(server)
-        with driven.driving() as driver:
-            driver.get(url)
+        with driven.driving(url) as driver:
             self.shows(driver, "#rows td:nth-child(5)", "30")
             self.assertEqual(driver.execute_script(ROWS)[0], "pay/settle", "it is the first row")
             bottom = driver.execute_script("return document.getElementById('rows').getBoundingClientRect().bottom")
@@ -61,8 +60,7 @@ class Night(PageTest):
     def test_the_end_may_come_in_half_a_minute_and_the_holder_is_told_why(self):
         server, url = self.begin(Server())
         server.acquire("deploy", owner="ann", ttl="30m")
-        with driven.driving(360, "dark") as driver:
-            driver.get(f"{url}ui/locks/deploy")
+        with driven.driving(f"{url}ui/locks/deploy", 360, "dark") as driver:
             self.shows(driver, "#holders button", "End in 30 s")
             driver.find_element("id", "reason").send_keys("<b>the host</b> goes down")
             driver.find_element("css selector", "#holders button:last-child").click()
@@ -78,8 +76,7 @@ class Night(PageTest):
 
         server, url = self.begin(Server())
         crowd(server, waiters=2)
-        with driven.driving() as driver:
-            driver.get(f"{url}?q=pay*")
+        with driven.driving(f"{url}?q=pay*") as driver:
             eventually(lambda: driver.execute_script(ROWS) == ["pay/settle"], "one row", timeout=20)
             driver.get(f"{url}?sort=name&q=job-*&owner=worker 3@build")
             expected = [f"job-{number:03}" for number in range(0, 300, 3) if number % 7 == 3]
@@ -98,8 +95,7 @@ class Night(PageTest):
         server, url = self.begin(Server())
         for name in ("aaa", "bbb", "ccc"):
             server.acquire(name, owner=f"of {name}", ttl="30m")
-        with driven.driving() as driver:
-            driver.get(f"{url}?sort=waiters")
+        with driven.driving(f"{url}?sort=waiters") as driver:
             eventually(lambda: driver.execute_script(ROWS) == ["aaa", "bbb", "ccc"], "the rows", timeout=20)
             pointer = ActionChains(driver)
             pointer.move_to_element(driver.find_element("css selector", "#rows tr:first-child a")).perform()
@@ -118,8 +114,7 @@ class Night(PageTest):
         for name in ("one", "two", "three"):
             server.acquire(name, owner="ann & co/<b>", ttl="30m")
         server.acquire("other", owner="eve", ttl="30m")
-        with driven.driving() as driver:
-            driver.get(url)
+        with driven.driving(url) as driver:
             self.shows(driver, "#rows .who", "ann & co/<b>")
             driver.find_element("css selector", '#rows tr[data-key="one"] a.who').click()
             self.assertEqual(driver.current_url, f"{url}ui/owners/ann%20%26%20co%2F%3Cb%3E")
@@ -140,8 +135,7 @@ class Away(PageTest):
     def test_a_service_that_hangs_is_said_to_where_one_looks_and_nothing_counts_on(self):
         server, url = self.begin(Server())
         server.acquire("deploy", owner="ann", ttl="30m")
-        with driven.driving() as driver:
-            driver.get(f"{url}ui/locks/deploy")
+        with driven.driving(f"{url}ui/locks/deploy") as driver:
             self.shows(driver, "#holders button", "End now")
             os.kill(server.pid, signal.SIGSTOP)
             try:
@@ -165,8 +159,7 @@ class Away(PageTest):
     def test_a_dead_service_leaves_the_table_to_read(self):
         server, url = self.begin(Server())
         server.acquire("deploy", owner="ann", ttl="30m")
-        with driven.driving() as driver:
-            driver.get(url)
+        with driven.driving(url) as driver:
             self.shows(driver, "#rows .who", "ann")
             server.kill()
             self.shows(driver, "#away", "No answer since")
@@ -188,11 +181,9 @@ class Words(PageTest):
         server.acquire("downloads", limit=5, owner="fetch", count=3, ttl="30m")
         with open("/proc/self/comm", encoding="utf-8") as file:
             name = file.read().strip()
-        with driven.driving(script=False) as driver:
-            driver.get(f"{url}ui/locks/deploy")
+        with driven.driving(f"{url}ui/locks/deploy", script=False) as driver:
             plain = driver.find_element("css selector", "#plain .sentence").text
-        with driven.driving() as driver:
-            driver.get(f"{url}ui/locks/deploy")
+        with driven.driving(f"{url}ui/locks/deploy") as driver:
             self.shows(driver, "#sentence", "waits")
             live = self.text(driver, "#sentence")
             expected = f"deploy is held by ann@build, pid {os.getpid()} {name}, for N s; one waits, for N s."
@@ -214,8 +205,7 @@ class Words(PageTest):
         server, url = self.begin(Server())
         name = "it's $(touch x) `y` \"z\" \\ ü"
         server.acquire(name, owner="ann", ttl="30m")
-        with driven.driving() as driver:
-            driver.get(url)
+        with driven.driving(url) as driver:
             self.shows(driver, "#rows .who", "ann")
             self.press(driver, "#rows a")
             self.shows(driver, "#copies code", "break")

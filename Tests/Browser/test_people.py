@@ -67,8 +67,7 @@ class States(PageTest):
         with Native(lease["sysv"]) as perl:
             perl.ask(f"op {lease['sysv']['semaphores'][0] + 64} 1")
         eventually(lambda: server.get("/readyz")["damaged_locks"] == 1, "it is found damaged")
-        with driven.driving() as driver:
-            driver.get(url)
+        with driven.driving(url) as driver:
             self.shows(driver, '#rows tr[data-key="hurt"] .tag', "damaged")
             self.shows(driver, '#rows tr[data-key="job"] .tag', "cools down")
             self.shows(driver, '#rows tr[data-key="free"]', "also waits for busy")
@@ -111,8 +110,7 @@ class NativePrograms(PageTest):
     def test_a_php_program_that_holds_a_lock_and_who_waits_behind_it(self):
         server, url = self.begin(Server())
         holder = self.php(4711)
-        with driven.driving() as driver:
-            driver.get(url)
+        with driven.driving(url) as driver:
             waiters = [server.acquire_later("php:4711", owner=owner, wait="2m", ttl="1m") for owner in ("eve", "joe")]
             row = '#rows tr[data-key="php:4711"] '
             self.shows(driver, row + "td:nth-child(5)", "2")
@@ -139,8 +137,7 @@ class NativePrograms(PageTest):
     def test_variables_that_php_put(self):
         _, url = self.begin(Server())
         self.php(98)
-        with driven.driving() as driver:
-            driver.get(url)
+        with driven.driving(url) as driver:
             self.shows(driver, "#segments button", "Variables")
             self.assertEqual(self.text(driver, "#segments button"), "Variables", "the ledger is not PHP's")
             self.press(driver, '#segments button[aria-label="Variables of 0x00000063"]')
@@ -235,8 +232,7 @@ class Events(PageTest):
         server, url = self.begin(Server("--recovery-grace", "100ms"))
         lease = server.acquire("before", owner="ann", ttl="10m").json
         server.release(lease)
-        with driven.driving() as driver:
-            driver.get(url)
+        with driven.driving(url) as driver:
             self.shows(driver, "#events", "before")
             self.assertEqual(self.kinds(driver), ["released", "granted"])
             server.kill()
@@ -251,8 +247,7 @@ class Events(PageTest):
             self.assertEqual(kinds.count("gap"), 1, kinds)
             driven.photograph(driver, "restart")
         # A page that opens now knows nothing of before, and misses nothing since.
-        with driven.driving() as driver:
-            driver.get(url)
+        with driven.driving(url) as driver:
             self.shows(driver, "#events", "after")
             self.assertEqual(self.kinds(driver), ["granted"])
             self.assertEqual(driven.complaints(driver), [])

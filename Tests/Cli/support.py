@@ -48,6 +48,12 @@ class CliTest(LiveTest):
         return subprocess.run([PROGRAM, *words], env=self.environment(url), input=stdin, capture_output=True,
                               text=True, timeout=timeout, check=False)
 
+    def ok(self, *words, **more):
+        """The standard output of a command that succeeds, without a word about errors."""
+        result = self.cli(*words, **more)
+        self.assertEqual((result.returncode, result.stderr), (0, ""), words)
+        return result.stdout
+
     def begin(self, *words, url=None, **more):
         """Starts a command; it is killed when the test ends."""
         process = subprocess.Popen([PROGRAM, *words], env=self.environment(url), **more)

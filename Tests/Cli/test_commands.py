@@ -30,11 +30,6 @@ def names(value):
 
 
 class Commands(CliTest):
-    def ok(self, *words, **more):
-        result = self.cli(*words, **more)
-        self.assertEqual((result.returncode, result.stderr), (0, ""), words)
-        return result.stdout
-
     def json(self, *words):
         """The JSON lines of a command, all of whose members must be in the contract."""
         lines = [json.loads(line) for line in self.ok(*words, "--json").splitlines()]

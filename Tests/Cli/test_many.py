@@ -7,11 +7,6 @@ from support import CliTest
 
 
 class Many(CliTest):
-    def ok(self, *words, **more):
-        result = self.cli(*words, **more)
-        self.assertEqual((result.returncode, result.stderr), (0, ""), words)
-        return result.stdout
-
     def test_many_are_renewed_with_one_request_and_each_lost_one_is_named(self):
         leases = [self.ok("acquire", self.key(f"-{number}"), "--ttl", "10s").strip() for number in range(3)]
         self.assertEqual(self.ok("renew", *leases, "--ttl", "20s"), "".join(f"{one} ends in 20s\n" for one in leases))

@@ -28,8 +28,10 @@ class Terminal:
         self.status = None
         test.addCleanup(self.close)
 
-    def send(self, text):
+    def send(self, text, answer=None):
         os.write(self.descriptor, text.encode())
+        if answer:
+            self.expect(answer)
 
     def expect(self, pattern, timeout=PATIENCE):
         """Waits for text and takes all up to its end away."""
@@ -69,35 +71,26 @@ class Run(CliTest):
     def test_control_c_goes_to_the_command(self):
         shell = self.shell()
         script = 'trap "echo caught; exit 9" INT; echo on; while :; do sleep 0.1; done'
-        shell.send(f"{PROGRAM} run {self.key()} -- sh -c '{script}'\n")
-        shell.expect(r"[\r\n]on\r")
-        shell.send("\x03")
-        shell.expect("caught")
-        shell.send("echo status $?\n")
-        shell.expect(r"[\r\n]status 9\r")
+        shell.send(f"{PROGRAM} run {self.key()} -- sh -c '{script}'\n", r"[\r\n]on\r")
+        shell.send("\x03", "caught")
+        shell.send("echo status $?\n", r"[\r\n]status 9\r")
         self.assertEqual(self.holders(self.key()), [])
 
     def test_the_command_reads_the_terminal(self):
         shell = self.shell()
-        shell.send(f"{PROGRAM} run {self.key()} -- sh -c 'echo on; read line; echo got $line'\n")
-        shell.expect(r"[\r\n]on\r")
-        shell.send("hello\n")
-        shell.expect(r"[\r\n]got hello\r")
-        shell.send("echo status $?\n")
-        shell.expect(r"[\r\n]status 0\r")
+        shell.send(f"{PROGRAM} run {self.key()} -- sh -c 'echo on; read line; echo got $line'\n", r"[\r\n]on\r")
+        shell.send("hello\n", r"[\r\n]got hello\r")
+        shell.send("echo status $?\n", r"[\r\n]status 0\r")
 
     def test_control_z_stops_both_and_fg_goes_on(self):
         shell = self.shell()
-        shell.send(f"{PROGRAM} run --ttl 60s {self.key()} -- sh -c 'echo on; read line; echo got $line'\n")
-        shell.expect(r"[\r\n]on\r")
-        shell.send("\x1a")
-        shell.expect(r"Stopped")
+        shell.send(
+            f"{PROGRAM} run --ttl 60s {self.key()} -- sh -c 'echo on; read line; echo got $line'\n", r"[\r\n]on\r")
+        shell.send("\x1a", r"Stopped")
         self.assertTrue(self.holders(self.key()))
-        shell.send("fg\n")
-        shell.expect(r"run --ttl")
+        shell.send("fg\n", r"run --ttl")
         time.sleep(0.1)
-        shell.send("again\n")
-        shell.expect(r"[\r\n]got again\r")
+        shell.send("again\n", r"[\r\n]got again\r")
         shell.expect(r"\$ $")
         self.assertEqual(self.holders(self.key()), [])
 
@@ -107,28 +100,22 @@ class Run(CliTest):
         eventually(lambda: self.holders(self.key()), "the lock is held")
         shell.expect(r"\$ $")
         time.sleep(0.3)
-        shell.send("jobs\n")
-        shell.expect(r"Stopped")
-        shell.send("fg\n")
-        shell.expect(r"run --ttl")
+        shell.send("jobs\n", r"Stopped")
+        shell.send("fg\n", r"run --ttl")
         time.sleep(0.2)
-        shell.send("input\n")
-        shell.expect(r"[\r\n]got input\r")
+        shell.send("input\n", r"[\r\n]got input\r")
         shell.expect(r"\$ $")
         self.assertEqual(self.holders(self.key()), [])
 
     def test_a_job_that_was_stopped_for_longer_than_its_ttl_is_not_continued(self):
         shell = self.shell()
-        shell.send(f"{PROGRAM} run --ttl 1s {self.key()} -- sh -c 'echo on; read line; echo got $line'\n")
-        shell.expect(r"[\r\n]on\r")
-        shell.send("\x1a")
-        shell.expect(r"Stopped")
+        shell.send(
+            f"{PROGRAM} run --ttl 1s {self.key()} -- sh -c 'echo on; read line; echo got $line'\n", r"[\r\n]on\r")
+        shell.send("\x1a", r"Stopped")
         eventually(lambda: not self.holders(self.key()), "the lease ends")
-        shell.send("fg\n")
-        shell.expect(r"stopping the command")
+        shell.send("fg\n", r"stopping the command")
         shell.expect(r"\$ $")
-        shell.send("echo status $?\n")
-        shell.expect(r"[\r\n]status 70\r")
+        shell.send("echo status $?\n", r"[\r\n]status 70\r")
 
     def test_who_waits_sees_for_whom_and_in_which_place(self):
         lease = self.granted(self.server.acquire(self.key(), owner="somebody", ttl="60s"))

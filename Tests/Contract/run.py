@@ -22,8 +22,9 @@ import venv
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 DOCUMENT, PAGE = os.path.join(ROOT, "openapi.yaml"), os.path.join(ROOT, "Sources", "COpenAPI", "reference.html")
-sys.path.append(os.path.join(ROOT, "Tools"))
+sys.path += [os.path.join(ROOT, "Tools"), os.path.join(ROOT, "Tests", "Live")]
 
+from harness import free_port  # noqa: E402
 from http_reference import Contract  # noqa: E402
 
 # How many of all generated cases run is bounded by time, so a busy machine checks less, but never hangs.
@@ -55,12 +56,6 @@ def environment(directory, requirements="requirements.txt"):
         with open(stamp, "w") as file:
             file.write(wanted)
     return os.path.join(directory, "bin")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def get(port, path):

@@ -18,6 +18,7 @@ import tempfile
 import unittest
 
 import rig
+from harness import free_port
 
 ETCDS = [path for path in os.environ.get("LEASEHOLD_ETCD", "").split(":") if path] or [
     path for path in [shutil.which("etcd", path="/usr/bin:/usr/local/bin")] if path]
@@ -136,12 +137,6 @@ class Cluster:
         for host in self.hosts:
             host.remove()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class OneEtcd:

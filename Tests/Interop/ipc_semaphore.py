@@ -80,6 +80,11 @@ class BothSides(LiveTest):
         self.forget(made["id"])
         return made["id"]
 
+    def make_for_perl(self, **members):
+        """A set, and a perl that uses it."""
+        made = self.make(**members)
+        return made, Perl(self).use(made)
+
     def get(self, set_id, number=None):
         target = f"/semaphores/id:{set_id}" + ("" if number is None else f"/{number}")
         return self.granted(self.server.get(target), 200)

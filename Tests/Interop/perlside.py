@@ -164,12 +164,19 @@ class Apache(Scenario):
                 return str(number)
         raise AssertionError("every session has this number")
 
-    def locker(self, session=None):
-        """A Perl program with a lock manager $l for the session $s."""
+    def locker(self, code=None, session=None, **given):
+        """A Perl program with a lock manager $l for the session $s, which has run some code."""
         program = self.perl()
-        arguments = options(SemaphoreKey=self.semkey, NSems=self.nsems)
+        arguments = options(**(given or {"SemaphoreKey": self.semkey, "NSems": self.nsems}))
         program.list(f"($l, $s) = locker({quoted(session or self.session)}, {arguments})")
+        if code:
+            program.do(code)
         return program
+
+    def does(self, program, code, leaving):
+        """A Perl program does something, which leaves these readers and writers."""
+        program.do(code)
+        self.assertEqual(self.rw, leaving)
 
     def acquire(self, mode, **parameters):
         return self.at_http(self.name, "acquire", "POST", mode=mode, **(self.binding | parameters))
@@ -180,8 +187,11 @@ class Apache(Scenario):
     def leased(self, mode, **parameters):
         return self.granted(self.acquire(mode, **parameters))
 
-    def release(self, lease):
-        return self.granted(self.server.release(lease), 200)
+    def release(self, lease, leaving=None):
+        answer = self.granted(self.server.release(lease), 200)
+        if leaving:
+            self.assertEqual(self.rw, leaving)
+        return answer
 
     @property
     def rw(self):

@@ -188,6 +188,12 @@ class PHPTest(LiveTest):
         self.assertIs(program.ask("acquire a"), True)
         return program
 
+    def removing(self):
+        """A PHP program that has removed the test's set."""
+        program = self.opened()
+        self.assertIs(program.ask("remove a"), True)
+        return program
+
     @property
     def set(self):
         found = set_id(self.sysv_key)
@@ -211,11 +217,31 @@ class PHPTest(LiveTest):
         except AssertionError:
             self.assertEqual(sleepers(self.set), count, "sleep in the kernel")
 
+    def asks(self, php, sleepers):
+        """A PHP program asks for the lock, and so many sleep for it then."""
+        php.send("acquire a")
+        self.waiters(sleepers)
+
+    def acquire_later(self, sleepers, **parameters):
+        """Begins a waiting acquire, with which so many sleep in the kernel."""
+        waiter = self.server.acquire_later(self.lock, **parameters)
+        self.waiters(sleepers)
+        return waiter
+
     def acquire(self, **parameters):
         return self.server.acquire(self.lock, **parameters)
 
     def lease(self, **parameters):
         return self.granted(self.acquire(**parameters))
 
-    def release(self, lease):
-        return self.granted(self.server.release(lease), 200)
+    def release(self, lease, leaving=None):
+        answer = self.granted(self.server.release(lease), 200)
+        if leaving:
+            self.assertValues(leaving)
+        return answer
+
+    def ends(self, *programs, leaving):
+        """Ends programs, and waits until the set has these values."""
+        for program in programs:
+            program.quit()
+        self.become(leaving)

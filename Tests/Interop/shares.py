@@ -95,8 +95,7 @@ class Shares:
     def test_a_lease_goes_on_after_the_service_was_killed(self):
         perl = self.sharer()
         lease = self.granted(self.acquire("write"))
-        self.server.kill()
-        self.server.start()
+        self.server.restart()
         self.assertFalse(self.tries(perl, "LOCK_SH"))
         self.assertEqual(self.at_http(self.name)["holders"][0]["ref"], lease["ref"])
         self.server.release(lease)

@@ -116,8 +116,7 @@ class Crowd:
             time.sleep(min(PAUSE, max(0, deadline - time.monotonic())))
             self.assertEqual([perl.poll() for perl in perls], [None, None], "a Perl program ended early")
             if kills:
-                self.server.kill()
-                self.server.start()
+                self.server.restart()
                 killed += 1
         stop.set()
         results = []

@@ -136,8 +136,7 @@ class Run:
     def killer(self):
         while time.monotonic() < self.until - 1:
             time.sleep(1)
-            self.server.kill()
-            self.server.start()
+            self.server.restart()
             self.deaths += 1
 
     def __call__(self):

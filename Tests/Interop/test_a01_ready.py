@@ -21,8 +21,7 @@ class Ready(Apache):
         perl = self.locker()
         self.assertEqual(perl.do("ref $l"), "Apache::Session::Lock::Semaphore")
         self.assertEqual(self.look(self.semkey), [], "new makes no system call")
-        perl.do("$l->acquire_read_lock($s)")
-        self.assertEqual(self.rw, (1, 0))
+        self.does(perl, "$l->acquire_read_lock($s)", leaving=(1, 0))
 
     def test_perl_dies_at_its_first_acquire_and_not_in_new(self):
         if not is_known("semget"):

@@ -11,17 +11,13 @@ class Readers(Apache):
         lease = self.leased("read")
         self.assertEqual((lease["mode"], lease["sysv"]["semaphores"]), ("shared", [self.r, self.w]))
         self.assertEqual(self.rw, (LEASE, 0))
-        perl = self.locker()
-        perl.do("$l->acquire_read_lock($s)")
+        perl = self.locker("$l->acquire_read_lock($s)")
         self.assertEqual(self.rw, (LEASE + 1, 0))
-        self.release(lease)
-        self.assertEqual(self.rw, (1, 0))
-        perl.do("$l->release_read_lock($s)")
-        self.assertEqual(self.rw, (0, 0))
+        self.release(lease, leaving=(1, 0))
+        self.does(perl, "$l->release_read_lock($s)", leaving=(0, 0))
 
     def test_http_reads_beside_perl(self):
-        perl = self.locker()
-        perl.do("$l->acquire_read_lock($s)")
+        perl = self.locker("$l->acquire_read_lock($s)")
         leases = [self.leased(mode) for mode in ("read", "shared", "read")]
         self.assertEqual(self.rw, (3 * LEASE + 1, 0))
         perl.do("$l->release_read_lock($s)")
@@ -38,12 +34,10 @@ class Readers(Apache):
         self.release(lease)
         perl.answer()
         self.assertEqual(self.rw, (0, 1))
-        perl.do("$l->release_write_lock($s)")
-        self.assertEqual(self.rw, (0, 0))
+        self.does(perl, "$l->release_write_lock($s)", leaving=(0, 0))
 
     def test_http_readers_are_refused_or_wait_while_perl_writes(self):
-        perl = self.locker()
-        perl.do("$l->acquire_write_lock($s)")
+        perl = self.locker("$l->acquire_write_lock($s)")
         self.assertEqual(self.rw, (0, 1))
         self.assertProblem(self.acquire("read"), 423, "locked", errno="EAGAIN")
         self.assertProblem(self.acquire("read", wait="200ms"), 423, "wait-timeout", errno="EAGAIN")
@@ -53,12 +47,10 @@ class Readers(Apache):
         perl.do("$l->release_write_lock($s)")
         lease = self.granted(waiter.answer())
         self.assertEqual(self.rw, (LEASE, 0))
-        self.release(lease)
-        self.assertEqual(self.rw, (0, 0))
+        self.release(lease, leaving=(0, 0))
 
     def test_all_waiting_http_readers_get_in_together(self):
-        perl = self.locker()
-        perl.do("$l->acquire_write_lock($s)")
+        perl = self.locker("$l->acquire_write_lock($s)")
         waiters = [self.acquire_later("read") for _ in range(4)]
         self.reader_waits()  # one of them sleeps for all
         perl.do("$l->release_write_lock($s)")
@@ -72,8 +64,7 @@ class Readers(Apache):
         lease = self.leased("read")
         writer = self.acquire_later("write")
         self.writer_waits()
-        perl = self.locker()
-        perl.do("$l->acquire_read_lock($s)")
+        perl = self.locker("$l->acquire_read_lock($s)")
         self.assertProblem(self.acquire("read"), 423, "locked")
         self.release(lease)
         self.assertFalse(writer.done)
@@ -82,8 +73,7 @@ class Readers(Apache):
         self.assertEqual(self.rw, (0, 0))
 
     def test_readers_behind_a_writer_that_gives_up_get_in(self):
-        perl = self.locker()
-        perl.do("$l->acquire_read_lock($s)")
+        perl = self.locker("$l->acquire_read_lock($s)")
         connection = self.server.connection()
         self.addCleanup(connection.close)
         query = f"mode=write&wait=30s&semaphore_key={self.semkey}&nsems={self.nsems}"
@@ -100,8 +90,7 @@ class Readers(Apache):
 
 class Release(Apache):
     def test_a_second_release_changes_nothing(self):
-        perl = self.locker()
-        perl.do("$l->acquire_read_lock($s)")
+        perl = self.locker("$l->acquire_read_lock($s)")
         lease = self.leased("read")
         first = self.at_http(self.name, "release", "POST", lease=lease["lease"], **self.binding)
         self.assertEqual((first.status, first["already"]), (200, False), first)
@@ -119,14 +108,11 @@ class Release(Apache):
         perl.do("$l->acquire_write_lock($s)")  # waits for the end of the ttl
         self.assertProblem(self.server.release(lease), 410, "expired")
         self.assertEqual(self.rw, (0, 1))
-        perl.do("$l->release_all_locks($s)")
-        self.assertEqual(self.rw, (0, 0))
+        self.does(perl, "$l->release_all_locks($s)", leaving=(0, 0))
 
     def test_what_was_not_acquired_is_not_released(self):
-        perl = self.locker()
-        perl.do("$l->acquire_read_lock($s)")
-        other = self.locker()
-        other.do("$l->release_read_lock($s)")
+        perl = self.locker("$l->acquire_read_lock($s)")
+        other = self.locker("$l->release_read_lock($s)")
         answer = self.server.delete("/leases/0123456789abcdef0123456789abcdef")
         self.assertProblem(answer, 404, "no-such-lease")
         self.assertProblem(self.at_http(self.name, "release", "POST", **self.binding), 400, "missing-parameter")

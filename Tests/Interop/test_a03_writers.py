@@ -18,8 +18,7 @@ class Writers(Apache):
             self.release(lease)
             perl.answer()
             self.assertEqual(self.rw, (1, 0) if method == "read" else (0, 1))
-            perl.do("$l->release_all_locks($s)")
-            self.assertEqual(self.rw, (0, 0))
+            self.does(perl, "$l->release_all_locks($s)", leaving=(0, 0))
 
     def test_an_http_writer_waits_for_perl_readers(self):
         first, second = self.locker(), self.locker()
@@ -34,12 +33,10 @@ class Writers(Apache):
         second.do("$l->release_read_lock($s)")
         lease = self.granted(waiter.answer())
         self.assertEqual(self.rw, (0, LEASE))
-        self.release(lease)
-        self.assertEqual(self.rw, (0, 0))
+        self.release(lease, leaving=(0, 0))
 
     def test_an_http_writer_waits_for_a_perl_writer(self):
-        perl = self.locker()
-        perl.do("$l->acquire_write_lock($s)")
+        perl = self.locker("$l->acquire_write_lock($s)")
         for mode in ("write", "exclusive", "read", "shared"):
             self.assertProblem(self.acquire(mode), 423, "locked")
         waiter = self.acquire_later("write")
@@ -49,8 +46,7 @@ class Writers(Apache):
         self.assertEqual(self.rw, (0, 0))
 
     def test_the_lock_shows_who_holds_it(self):
-        perl = self.locker()
-        perl.do("$l->acquire_read_lock($s)")
+        perl = self.locker("$l->acquire_read_lock($s)")
         self.leased("read", owner="me")
         lock = self.at_http(self.name, **self.binding).json
         self.assertEqual((lock["dialect"], lock["native_held"], lock["available"]), ("apache", 1, 0))
@@ -91,21 +87,18 @@ class Release(Apache):
     def test_a_second_release_takes_nothing_from_others(self):
         lease = self.leased("write")
         self.release(lease)
-        perl = self.locker()
-        perl.do("$l->acquire_write_lock($s)")
+        perl = self.locker("$l->acquire_write_lock($s)")
         self.assertEqual(self.release(lease)["already"], True)
         self.assertEqual(self.rw, (0, 1))
         perl.do("$l->release_write_lock($s)")
-        perl.do("$l->release_write_lock($s)")
-        self.assertEqual(self.rw, (0, 0))
+        self.does(perl, "$l->release_write_lock($s)", leaving=(0, 0))
 
     def test_a_lease_of_another_session_is_not_released(self):
         lease = self.leased("write")
         other = self.at_http(f"apache:{self.elsewhere()}", "release", "POST", lease=lease["lease"], **self.binding)
         self.assertProblem(other, 404, "no-such-lease")
         self.assertEqual(self.rw, (0, LEASE))
-        self.release(lease)
-        self.assertEqual(self.rw, (0, 0))
+        self.release(lease, leaving=(0, 0))
 
 
 if __name__ == "__main__":

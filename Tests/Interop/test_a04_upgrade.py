@@ -31,13 +31,11 @@ class Upgrade(Apache):
         perl.answer()
         self.assertEqual(self.rw, (LEASE + 1, 0))
         perl.do("$l->release_read_lock($s)")
-        self.release(lease)
-        self.assertEqual(self.rw, (0, 0))
+        self.release(lease, leaving=(0, 0))
 
     def test_beside_a_perl_reader_it_waits_and_keeps_its_half(self):
         lease = self.leased("read")
-        perl = self.locker()
-        perl.do("$l->acquire_read_lock($s)")
+        perl = self.locker("$l->acquire_read_lock($s)")
         self.assertProblem(self.convert(lease, "write"), 423, "locked", errno="EAGAIN")
         self.assertEqual(self.rw, (LEASE + 1, 0))
         upgrade = self.convert_later(lease)
@@ -47,14 +45,12 @@ class Upgrade(Apache):
         perl.do("$l->release_read_lock($s)")
         self.assertEqual(self.granted(upgrade.answer(), 200)["mode"], "exclusive")
         self.assertEqual(self.rw, (0, LEASE))
-        self.release(lease)
-        self.assertEqual(self.rw, (0, 0))
+        self.release(lease, leaving=(0, 0))
 
     def test_a_perl_reader_that_upgrades_lets_it_in_first(self):
         # The module drops its read lock before it asks for the write lock.
         lease = self.leased("read")
-        perl = self.locker()
-        perl.do("$l->acquire_read_lock($s)")
+        perl = self.locker("$l->acquire_read_lock($s)")
         upgrade = self.convert_later(lease)
         self.writer_waits()
         perl.send("$l->acquire_write_lock($s)")
@@ -64,8 +60,7 @@ class Upgrade(Apache):
         self.release(lease)
         perl.answer()
         self.assertEqual(self.rw, (0, 1))
-        perl.do("$l->release_all_locks($s)")
-        self.assertEqual(self.rw, (0, 0))
+        self.does(perl, "$l->release_all_locks($s)", leaving=(0, 0))
 
     def test_no_perl_writer_comes_between(self):
         lease = self.leased("read")
@@ -79,8 +74,7 @@ class Upgrade(Apache):
         self.assertTrue(perl.is_silent(), "the reader's half keeps the Perl writer out")
         self.release(lease)
         perl.answer()
-        perl.do("$l->release_write_lock($s)")
-        self.assertEqual(self.rw, (0, 0))
+        self.does(perl, "$l->release_write_lock($s)", leaving=(0, 0))
 
     def test_the_second_upgrade_is_a_deadlock(self):
         first, second = self.leased("read", owner="first"), self.leased("read", owner="second")
@@ -91,8 +85,7 @@ class Upgrade(Apache):
         self.assertEqual(self.rw, (2 * LEASE, 0))
         self.release(second)
         self.assertEqual(self.granted(upgrade.answer(), 200)["mode"], "exclusive")
-        self.release(first)
-        self.assertEqual(self.rw, (0, 0))
+        self.release(first, leaving=(0, 0))
 
 
 if __name__ == "__main__":

@@ -25,8 +25,7 @@ class Again(Apache):
         self.assertEqual(self.state(), before)
         self.assertEqual(self.rw, (LEASE + 1, 0))
         self.release(lease)
-        perl.do("$l->release_read_lock($s)")
-        self.assertEqual(self.rw, (0, 0))
+        self.does(perl, "$l->release_read_lock($s)", leaving=(0, 0))
 
     def keyed(self, mode, key):
         target = f"/locks/apache:{self.session}/acquire"
@@ -34,26 +33,22 @@ class Again(Apache):
 
     def test_perl_acquires_again_and_nothing_happens(self):
         lease = self.leased("read")
-        perl = self.locker()
-        perl.do("$l->acquire_read_lock($s)")
+        perl = self.locker("$l->acquire_read_lock($s)")
         before = self.state()
         perl.do("$l->acquire_read_lock($s)")
         self.assertEqual(self.state(), before)
         self.release(lease)
         perl.do("$l->acquire_write_lock($s)")
         perl.do("$l->acquire_read_lock($s)")  # nothing: the write lock covers it
-        perl.do("$l->acquire_write_lock($s)")
-        self.assertEqual(self.rw, (0, 1))
-        perl.do("$l->release_all_locks($s)")
-        self.assertEqual(self.rw, (0, 0))
+        self.does(perl, "$l->acquire_write_lock($s)", leaving=(0, 1))
+        self.does(perl, "$l->release_all_locks($s)", leaving=(0, 0))
 
     def test_a_new_acquire_is_another_holder(self):
         lease = self.leased("write", owner="me")
         for mode in ("read", "write"):
             self.assertProblem(self.acquire(mode, owner="me"), 423, "locked")
         self.assertEqual(self.rw, (0, LEASE))
-        self.release(lease)
-        self.assertEqual(self.rw, (0, 0))
+        self.release(lease, leaving=(0, 0))
 
 
 if __name__ == "__main__":

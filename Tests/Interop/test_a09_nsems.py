@@ -31,8 +31,7 @@ class Sizes(Apache):
                         self.assertEqual(len(self.values(self.semkey)), nsems)
                     self.assertEqual(perl.do("$l->{read_sem}"), self.r)
                     self.assertProblem(self.acquire("write"), 423, "locked")
-                    perl.do("$l->release_write_lock($s)")
-                    self.assertEqual(self.rw, (0, 0))
+                    self.does(perl, "$l->release_write_lock($s)", leaving=(0, 0))
 
     def test_other_numbers_than_powers_of_two_pass_with_a_warning(self):
         for nsems in (3, 5, 6, 24, 100):
@@ -40,16 +39,14 @@ class Sizes(Apache):
                 self.size(nsems)
                 lease = self.leased("read")
                 self.assertEqual(lease["warnings"], ["nsems-not-power-of-2"])
-                perl = self.locker()
-                perl.do("$l->acquire_read_lock($s)")
+                perl = self.locker("$l->acquire_read_lock($s)")
                 self.assertEqual((perl.do("$l->{read_sem}"), self.rw), (self.r, (LEASE + 1, 0)))
                 self.release(lease)
                 perl.do("$l->acquire_write_lock($s)")
                 # Half of an odd number is cut.
                 self.assertEqual((self.w - self.r, self.rw), (nsems // 2, (0, 1)))
                 self.assertProblem(self.acquire("read"), 423, "locked")
-                perl.do("$l->release_write_lock($s)")
-                self.assertEqual(self.rw, (0, 0))
+                self.does(perl, "$l->release_write_lock($s)", leaving=(0, 0))
 
     def test_one_is_too_few(self):
         self.nsems = 1
@@ -60,8 +57,7 @@ class Sizes(Apache):
 
 class Disagreement(Apache):
     def test_http_refuses_a_set_of_another_size(self):
-        perl = self.locker()
-        perl.do("$l->acquire_write_lock($s)")
+        perl = self.locker("$l->acquire_write_lock($s)")
         for asked in (16, 31, 64):
             for answer in (
                 self.at_http(self.name, "acquire", "POST", semaphore_key=self.semkey, nsems=asked),
@@ -75,27 +71,23 @@ class Disagreement(Apache):
         self.nsems = 16
         self.bind()
         lease = self.leased("read")
-        perl = self.perl()
-        perl.list(f"($l, $s) = locker({quoted(self.session)}, {options(SemaphoreKey=self.semkey, NSems=32)})")
+        perl = self.locker(SemaphoreKey=self.semkey, NSems=32)
         with self.assertRaisesRegex(Died, "Invalid argument"):
             perl.do("$l->acquire_read_lock($s)")
         answer = self.at_http(self.name, "acquire", "POST", semaphore_key=self.semkey, nsems=32)
         self.assertProblem(answer, 409, "nsems-mismatch", errno="EINVAL", nsems=16, asked_nsems=32)
         self.assertEqual(self.rw, (LEASE, 0))
-        self.release(lease)
-        self.assertEqual(self.rw, (0, 0))
+        self.release(lease, leaving=(0, 0))
 
     def test_perl_opens_a_larger_set_silently_and_locks_the_wrong_numbers(self):
         # This is why HTTP refuses: a reader and a writer of one session, together.
         lease = self.leased("write")
-        perl = self.perl()
-        perl.list(f"($l, $s) = locker({quoted(self.session)}, {options(SemaphoreKey=self.semkey, NSems=2)})")
+        perl = self.locker(SemaphoreKey=self.semkey, NSems=2)
         if self.r in (0, 1) or self.w in (0, 1):
             self.skipTest("this session is on the numbers of the smaller set")
         perl.do("$l->acquire_read_lock($s)")
         perl.kill()
-        self.release(lease)
-        self.assertEqual(self.rw, (0, 0))
+        self.release(lease, leaving=(0, 0))
 
     def test_more_than_the_kernel_allows(self):
         with open("/proc/sys/kernel/sem", encoding="ascii") as file:

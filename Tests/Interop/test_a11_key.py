@@ -50,15 +50,11 @@ class Keys(Apache):
 
     def test_keys_from_two_to_the_31st_are_one_in_perl(self):
         for number in (0x80000000, 0xDEADBEEF, (1 << 32) + 5):
-            perl = self.perl()
-            perl.list(f"($l, $s) = locker({quoted(self.session)}, {options(SemaphoreKey=number)})")
-            perl.do("$l->acquire_read_lock($s)")
+            perl = self.locker("$l->acquire_read_lock($s)", SemaphoreKey=number)
             self.assertEqual(perl.do("set_of(-2147483648)->id"), perl.do("$l->{sem}->id"))
             perl.kill()
         # HTTP names each of them, and this one is Perl's.
-        perl = self.perl()
-        perl.list(f"($l, $s) = locker({quoted(self.session)}, {options(SemaphoreKey=0xDEADBEEF)})")
-        perl.do("$l->acquire_write_lock($s)")
+        perl = self.locker("$l->acquire_write_lock($s)", SemaphoreKey=0xDEADBEEF)
         self.semkey = "0x80000000"
         self.assertProblem(self.acquire("read"), 423, "locked")
         self.semkey = "0xdeadbeef"

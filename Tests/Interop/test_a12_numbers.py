@@ -89,14 +89,14 @@ class Numbers(Apache):
 
     def test_two_sessions_of_one_number_exclude_each_other(self):
         first, second = "0123456789abcdef", "fedcba9876543210"  # both have number 0
-        perl = self.locker(first)
+        perl = self.locker(session=first)
         perl.do("$l->acquire_write_lock($s)")
         for session in (first, second):
             self.session = session
             self.assertProblem(self.acquire("read"), 423, "locked")
         perl.do("$l->release_write_lock($s)")
         lease = self.leased("write")
-        other = self.locker(first)
+        other = self.locker(session=first)
         other.send("$l->acquire_read_lock($s)")
         self.bind()
         self.reader_waits()

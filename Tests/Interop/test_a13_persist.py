@@ -59,15 +59,12 @@ class Persist(Apache):
             self.assertProblem(self.server.get(f"/semaphores/id:{lease['sysv']['id']}"), 404, "no-such-set")
             eventually(lambda: self.server.get(f"/leases/{lease['lease']}").status == 410, "the loss is noticed")
             self.assertProblem(self.server.release(lease), 410, "set-removed")
-            perl = self.perl()
-            perl.list(f"($l, $s) = locker({quoted(self.session)}, {options(SemaphoreKey=self.semkey, NSems=8)})")
-            perl.do("$l->acquire_read_lock($s)")
+            perl = self.locker("$l->acquire_read_lock($s)", SemaphoreKey=self.semkey, NSems=8)
             self.assertProblem(self.acquire("read"), 409, "nsems-mismatch", nsems=8, asked_nsems=32)
             perl.do("$l->remove")
 
     def test_perl_removes_it_under_waiters_and_leases(self):
-        perl = self.locker()
-        perl.do("$l->acquire_write_lock($s)")
+        perl = self.locker("$l->acquire_write_lock($s)")
         old = perl.do("$l->{sem}->id")
         waiter = self.acquire_later("write")
         self.writer_waits(on=self.w)
@@ -116,9 +113,7 @@ class Listing(Apache):
         self.assertEqual(limits["semvmx"], shown["semaphore max value"])
 
     def test_nsems_defaults_to_32_on_both_sides(self):
-        perl = self.perl()
-        perl.list(f"($l, $s) = locker({quoted(self.session)}, {options(SemaphoreKey=self.semkey)})")
-        perl.do("$l->acquire_read_lock($s)")
+        perl = self.locker("$l->acquire_read_lock($s)", SemaphoreKey=self.semkey)
         answer = self.at_http(self.name, "acquire", "POST", mode="read", semaphore_key=self.semkey)
         self.assertEqual(self.granted(answer)["sysv"]["nsems"], 32)
         self.assertEqual(len(self.values(self.semkey)), 32)

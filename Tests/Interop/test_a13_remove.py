@@ -12,7 +12,7 @@ class Sessions(Apache):
 
     def test_other_sessions_holders_of_both_kinds(self):
         other = self.elsewhere()
-        perl = self.locker(other)
+        perl = self.locker(session=other)
         for mode in ("read", "write"):
             perl.do(f"$l->acquire_{mode}_lock($s)")
             self.assertProblem(self.delete(), 409, "in-use")
@@ -43,9 +43,7 @@ class Sessions(Apache):
         self.assertProblem(waiter.answer(), 410, "set-removed", errno="EIDRM")
         for one in (lease, second):
             self.assertProblem(self.server.release(one), 410, "set-removed")
-        perl = self.perl()
-        perl.list(f"($l, $s) = locker({quoted(self.session)}, {options(SemaphoreKey=self.semkey, NSems=8)})")
-        perl.do("$l->acquire_read_lock($s)")
+        perl = self.locker("$l->acquire_read_lock($s)", SemaphoreKey=self.semkey, NSems=8)
         self.assertProblem(self.acquire("read"), 409, "nsems-mismatch", nsems=8)
 
 

@@ -75,8 +75,7 @@ class Death(Apache):
 
     def test_a_lease_runs_out(self):
         lease = self.leased("write", ttl="200ms")
-        perl = self.locker()
-        perl.do("$l->acquire_read_lock($s)")
+        perl = self.locker("$l->acquire_read_lock($s)")
         self.assertEqual(self.rw, (1, 0))
         problem = self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "expired")
         self.assertEqual(problem["reason"], "ttl", problem)
@@ -96,8 +95,7 @@ class Death(Apache):
         self.assertEqual(problem["reason"], "connection-closed", problem)
 
     def test_a_waiting_client_is_killed(self):
-        perl = self.locker()
-        perl.do("$l->acquire_read_lock($s)")
+        perl = self.locker("$l->acquire_read_lock($s)")
         connection = self.server.connection()
         self.addCleanup(connection.close)
         query = "&".join(f"{name}={value}" for name, value in self.binding.items())
@@ -106,22 +104,19 @@ class Death(Apache):
         connection.close()
         self.writer_waits(0)
         self.assertEqual(self.queued(self.name, self.binding), 0)
-        perl.do("$l->release_read_lock($s)")
-        self.assertEqual(self.rw, (0, 0))
+        self.does(perl, "$l->release_read_lock($s)", leaving=(0, 0))
 
     def test_perl_is_killed_or_exits_while_http_waits(self):
         for held, mode in (("read", "write"), ("write", "read"), ("write", "write")):
             for end in ("kill", "exit"):
                 with self.subTest(held=held, mode=mode, end=end):
-                    perl = self.locker()
-                    perl.do(f"$l->acquire_{held}_lock($s)")
+                    perl = self.locker(f"$l->acquire_{held}_lock($s)")
                     waiter = self.acquire_later(mode)
                     self.writer_waits(on=self.r if held == "read" else self.w)
                     getattr(perl, end)()
                     lease = self.granted(waiter.answer())
                     self.assertEqual(self.rw, (LEASE, 0) if mode == "read" else (0, LEASE))
-                    self.release(lease)
-                    self.assertEqual(self.rw, (0, 0))
+                    self.release(lease, leaving=(0, 0))
 
     def test_perl_is_killed_while_it_waits(self):
         lease = self.leased("write")
@@ -130,15 +125,13 @@ class Death(Apache):
         self.writer_waits(on=self.w)
         perl.kill()
         self.writer_waits(0, on=self.w)
-        self.release(lease)
-        self.assertEqual(self.rw, (0, 0))
+        self.release(lease, leaving=(0, 0))
 
 
 class DaemonDeath(Apache):
     def test_what_a_killed_daemon_left_is_found_again(self):
         """kill -9 of the service: leases stand, those bound to connections end, waiters are gone; Perl keeps its."""
-        perl = self.locker()
-        perl.do("$l->acquire_read_lock($s)")
+        perl = self.locker("$l->acquire_read_lock($s)")
         lease = self.leased("read", ttl="1h")
         connection = self.server.connection()
         self.addCleanup(connection.close)
@@ -167,8 +160,7 @@ class DaemonDeath(Apache):
         living.kill()
         eventually(lambda: self.rw == (LEASE + 1, 0), "the lease of the process that lived on ends with it", timeout=1)
         self.assertTrue(writer.is_silent())
-        self.release(lease)
-        self.assertEqual(self.rw, (1, 0))
+        self.release(lease, leaving=(1, 0))
         perl.kill()
         writer.answer()
         self.assertEqual(self.rw, (0, 1))

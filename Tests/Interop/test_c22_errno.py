@@ -10,8 +10,7 @@ NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-
 
 class Errnos(BothSides):
     def test_eagain_is_ewouldblock(self):
-        made = self.make()
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl()
         names = "map { $!{$_} ? 1 : 0 } qw(EAGAIN EWOULDBLOCK)"
         self.assertEqual(perl.values(f"$sem->op(0, -1, IPC_NOWAIT) ? () : {names}"), [1, 1])
         self.assertProblem(self.op(made, (0, -1)), 423, "locked", errno="EAGAIN")
@@ -40,8 +39,7 @@ class Errnos(BothSides):
         self.assertProblem(self.op(made, (70000, 1)), 400, "out-of-range", errno="EFBIG")
 
     def test_eidrm_is_a_set_that_went_while_one_waited(self):
-        made = self.make()
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl()
         perl.send("$sem->op(0, -1, 0) || undef")
         pending = self.op_later(made, (0, -1))
         eventually(lambda: self.asleep(made) == 2, "both wait")

@@ -153,8 +153,7 @@ class Sessions(Apache):
                     else:
                         perl[0].do("$l->release_all_locks($s)")
             else:
-                self.server.kill()
-                self.server.start()
+                self.server.restart()
             values = self.values(self.semkey) or [0] * self.nsems
             self.assertEqual(values, model, f"step {number}, {what}, SEED={SEED}")
 

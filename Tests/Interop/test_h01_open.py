@@ -15,8 +15,7 @@ class Opening(PHPTest):
         self.assertEqual(lease["sysv"]["semaphores"], [0])
         self.assertValues([0, 1025, 0])
         self.release(lease)
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_http_first_then_php(self):
         self.assertIsNone(set_id(self.sysv_key))
@@ -28,8 +27,7 @@ class Opening(PHPTest):
         self.assertIs(php.ask("acquire a nowait"), False)
         self.release(lease)
         self.assertIs(php.ask("acquire a nowait"), True)
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_the_first_acquire_of_either_side_makes_the_set_and_it_stays(self):
         self.assertProblem(self.server.get(f"/semaphores/{self.sysv_key}"), 404, "no-such-set", errno="ENOENT")
@@ -169,8 +167,7 @@ class Staying(PHPTest):
         self.assertValues([2, 1025, 0])
         self.server.start()
         self.release(lease)
-        php.quit()
-        self.become([3, 0, 0])
+        self.ends(php, leaving=[3, 0, 0])
 
 
 class Limits(PHPTest):
@@ -197,8 +194,7 @@ class Limits(PHPTest):
         self.assertIs(php.ask(f"get a {self.sysv_key}"), True)
         lease = self.lease()
         self.release(lease)
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
 
 if __name__ == "__main__":

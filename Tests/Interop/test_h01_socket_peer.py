@@ -82,8 +82,7 @@ class SocketPeer(PHPTest):
         self.assertEqual(status, 201, body)
         self.assertIs(php.ask("acquire a nowait"), False)
         self.release(body)
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_a_set_made_for_nobody_belongs_to_nobody(self):
         status, body = self.nobody("POST", f"/locks/{self.lock}/acquire?perm=0600")

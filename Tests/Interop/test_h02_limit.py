@@ -12,21 +12,17 @@ class Limit(PHPTest):
         lease = self.lease(limit=3)
         self.assertIs(lease["limit_applied"], False)
         self.assertValues([0, 1025, 0])
-        self.release(lease)
-        self.assertValues([1, 1, 0])
-        php.quit()
-        self.become([1, 0, 0])
+        self.release(lease, leaving=[1, 1, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_with_nobody_counted_the_request_sets_it(self):
         php = self.opened(1)
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
         lease = self.lease(limit=3)
         self.assertIs(lease["limit_applied"], True)
         self.assertEqual(lease["limit"], 3)
         self.assertValues([2, 1024, 0])
-        self.release(lease)
-        self.assertValues([3, 0, 0])
+        self.release(lease, leaving=[3, 0, 0])
 
     def test_a_new_set_takes_the_limit_of_the_first_request(self):
         lease = self.lease(limit=7)
@@ -36,36 +32,29 @@ class Limit(PHPTest):
         self.assertIs(second["limit_applied"], False)
         self.assertValues([5, 2048, 0])
         self.release(lease)
-        self.release(second)
-        self.assertValues([7, 0, 0])
+        self.release(second, leaving=[7, 0, 0])
 
     def test_php_does_not_reset_under_a_lease_and_does_after_it(self):
         lease = self.lease(limit=2)
         php = self.opened(5)
         self.assertValues([1, 1025, 0])
-        php.quit()
-        self.become([1, 1024, 0])
-        self.release(lease)
-        self.assertValues([2, 0, 0])
+        self.ends(php, leaving=[1, 1024, 0])
+        self.release(lease, leaving=[2, 0, 0])
         php = self.opened(5)
         self.assertValues([5, 1, 0])
-        php.quit()
-        self.become([5, 0, 0])
+        self.ends(php, leaving=[5, 0, 0])
 
     def test_without_limit_it_is_one_as_in_php(self):
         php = self.opened(5)
-        php.quit()
-        self.become([5, 0, 0])
+        self.ends(php, leaving=[5, 0, 0])
         lease = self.lease()
         self.assertIs(lease["limit_applied"], True)
         self.assertValues([0, 1024, 0])
         self.assertProblem(self.acquire(), 423, "locked")
-        self.release(lease)
-        self.assertValues([1, 0, 0])
+        self.release(lease, leaving=[1, 0, 0])
 
     def test_a_lower_limit_with_nobody_counted(self):
-        self.release(self.lease(limit=5))
-        self.assertValues([5, 0, 0])
+        self.release(self.lease(limit=5), leaving=[5, 0, 0])
         lease = self.lease(limit=2)
         self.assertIs(lease["limit_applied"], True)
         self.assertValues([1, 1024, 0])
@@ -73,26 +62,22 @@ class Limit(PHPTest):
 
     def test_a_granted_waiter_did_not_apply_its_limit(self):
         php = self.holding()
-        waiter = self.server.acquire_later(self.lock, limit=4)
-        self.waiters(1)
+        waiter = self.acquire_later(limit=4, sleepers=1)
         self.assertIs(php.ask("release a"), True)
         lease = self.granted(waiter.answer())
         self.assertIs(lease["limit_applied"], False)
         self.release(lease)
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_a_waiter_that_is_counted_keeps_the_maximum_of_the_holder(self):
         php = self.holding()
-        waiter = self.server.acquire_later(self.lock, limit=4)
-        self.waiters(1)
+        waiter = self.acquire_later(limit=4, sleepers=1)
         php.quit()  # the waiter stays counted, so a newcomer does not set its own
         lease = self.granted(waiter.answer())
         other = self.opened(9)
         self.assertValues([0, 1025, 0])
         self.release(lease)
-        other.quit()
-        self.become([1, 0, 0])
+        self.ends(other, leaving=[1, 0, 0])
 
     def test_never_a_limit_mismatch(self):
         leases = [self.lease(limit=3), self.lease(limit=5), self.lease(limit=1)]
@@ -106,8 +91,7 @@ class Limit(PHPTest):
         lease = self.lease(limit=32767)
         self.assertIs(lease["limit_applied"], True)
         self.assertValues([32766, 1024, 0])
-        self.release(lease)
-        self.assertValues([32767, 0, 0])
+        self.release(lease, leaving=[32767, 0, 0])
         for limit in (0, -1, 32768, 99999999999999999999):
             self.assertEqual(self.acquire(limit=limit).status, 400)
         self.assertProblem(self.acquire(limit=0), 400, "out-of-range")
@@ -143,16 +127,14 @@ class Limit(PHPTest):
         lock = self.granted(self.server.lock(self.lock), 200)
         self.assertEqual((lock["limit"], lock["native_held"], lock["available"]), (None, None, 1))
         self.release(lease)
-        php.quit()
-        self.become([3, 0, 0])
+        self.ends(php, leaving=[3, 0, 0])
         lease = self.lease(limit=3)
         php = self.opened()
         self.assertIs(php.ask("acquire a"), True)
         lock = self.granted(self.server.lock(self.lock), 200)
         self.assertEqual((lock["limit"], lock["native_held"], lock["available"]), (3, 1, 1))
         self.release(lease)
-        php.quit()
-        self.become([3, 0, 0])
+        self.ends(php, leaving=[3, 0, 0])
 
 
 if __name__ == "__main__":

@@ -33,8 +33,7 @@ class Permissions(PHPTest):
         self.release(self.lease(perm="0600"))
         self.assertIs(php.ask(f"get b {self.sysv_key} 1 0666"), True)
         self.assertEqual(self.mode(), 0o600)
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_what_is_no_mode(self):
         for text in ("rw", "0888", "-1", "00666", "", "0x1ff"):
@@ -65,8 +64,7 @@ class AnotherUser(PHPTest):
         for answer in (self.acquire(), self.server.request("PUT", f"/locks/{self.lock}")):
             self.assertProblem(answer, 403, "permission-denied", errno="EACCES")
         self.assertValues([1, 1, 0])
-        root.quit()
-        self.become([1, 0, 0])
+        self.ends(root, leaving=[1, 0, 0])
 
     def test_a_set_that_only_the_owner_may_write(self):
         root = self.php()
@@ -92,8 +90,7 @@ class AnotherUser(PHPTest):
         nobody.quit()
         answer = self.server.delete(f"/locks/{self.lock}", force="true")
         self.assertProblem(answer, 403, "permission-denied", errno="EPERM")
-        root.quit()
-        self.become([1, 0, 0])
+        self.ends(root, leaving=[1, 0, 0])
 
     def test_a_set_of_the_service_for_nobody_else(self):
         lease = self.lease(perm="0600")
@@ -103,8 +100,7 @@ class AnotherUser(PHPTest):
         self.assertIs(nobody.ask("acquire a nowait"), False)
         self.release(lease)
         self.assertIs(nobody.ask("acquire a nowait"), True)
-        nobody.quit()
-        self.become([1, 0, 0])
+        self.ends(nobody, leaving=[1, 0, 0])
 
 
 if __name__ == "__main__":

@@ -9,8 +9,7 @@ from php_support import PHPTest, eventually, values
 class Waiting(PHPTest):
     def test_an_http_caller_waits_for_php_and_gets_in_at_its_release(self):
         php = self.holding()
-        waiter = self.server.acquire_later(self.lock)
-        self.waiters(1)
+        waiter = self.acquire_later(sleepers=1)
         # The waiter is counted in USAGE as a handle of PHP would be.
         self.become([0, 2, 0])
         self.assertFalse(waiter.done)
@@ -18,24 +17,20 @@ class Waiting(PHPTest):
         lease = self.granted(waiter.answer())
         self.become([0, 1 + 1024, 0])
         self.assertGreaterEqual(lease["waited_ms"], 0)
-        self.release(lease)
-        self.assertValues([1, 1, 0])
-        php.quit()
-        self.become([1, 0, 0])
+        self.release(lease, leaving=[1, 1, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_php_waits_for_a_lease_and_gets_in_at_its_release(self):
         lease = self.lease()
         php = self.opened()
-        php.send("acquire a")
-        self.waiters(1)
+        self.asks(php, sleepers=1)
         self.assertTrue(php.is_silent())
         self.assertValues([0, 1024 + 1, 0])
         self.release(lease)
         self.assertIs(php.answer()["result"], True)
         self.become([0, 1, 0])
         self.assertIs(php.ask("release a"), True)
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_php_gets_in_when_the_lease_expires(self):
         lease = self.lease(ttl="300ms")
@@ -43,8 +38,7 @@ class Waiting(PHPTest):
         self.assertIs(php.ask("acquire a"), True)
         self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "expired")
         self.assertValues([0, 1, 0])
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_a_wait_that_ends_without_the_lock_leaves_nothing_behind(self):
         php = self.holding()
@@ -53,8 +47,7 @@ class Waiting(PHPTest):
         self.become([0, 1, 0])
         self.waiters(0)
         self.assertIs(php.ask("release a"), True)
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_a_waiter_that_hangs_up_leaves_nothing_behind(self):
         php = self.holding()
@@ -66,26 +59,21 @@ class Waiting(PHPTest):
         self.waiters(0)
         self.assertIs(php.ask("release a"), True)
         self.assertIs(php.ask("acquire a nowait"), True)
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_a_killed_php_holder_hands_on_to_the_http_waiter(self):
         php = self.holding()
-        waiter = self.server.acquire_later(self.lock)
-        self.waiters(1)
+        waiter = self.acquire_later(sleepers=1)
         php.kill()
         lease = self.granted(waiter.answer())
         self.become([0, 1024, 0])
-        self.release(lease)
-        self.assertValues([1, 0, 0])
+        self.release(lease, leaving=[1, 0, 0])
 
     def test_turns_between_both_kinds_of_waiters(self):
         php, other = self.holding(), self.opened()
         for _ in range(10):
-            waiter = self.server.acquire_later(self.lock)
-            self.waiters(1)
-            other.send("acquire a")
-            self.waiters(2)
+            waiter = self.acquire_later(sleepers=1)
+            self.asks(other, sleepers=2)
             # First come, first served: HTTP asked first.
             self.assertIs(php.ask("release a"), True)
             lease = self.granted(waiter.answer())
@@ -93,17 +81,14 @@ class Waiting(PHPTest):
             self.release(lease)
             self.assertIs(other.answer()["result"], True)
             php, other = other, php
-        php.quit()
-        other.quit()
-        self.become([1, 0, 0])
+        self.ends(php, other, leaving=[1, 0, 0])
 
     def test_http_waiters_keep_their_order_and_a_php_waiter_gets_its_turn(self):
         php, other = self.holding(), self.opened()
         waiters = [self.server.acquire_later(self.lock) for _ in range(3)]
         # One thread sleeps for the whole queue: PHP sees one waiter, and stands behind that one.
         self.waiters(1)
-        other.send("acquire a")
-        self.waiters(2)
+        self.asks(other, sleepers=2)
         self.assertIs(php.ask("release a"), True)
         self.release(self.granted(waiters[0].answer()))
         self.assertIs(other.answer()["result"], True)
@@ -113,9 +98,7 @@ class Waiting(PHPTest):
         self.assertFalse(waiters[2].done)
         self.release(lease)
         self.release(self.granted(waiters[2].answer()))
-        php.quit()
-        other.quit()
-        self.become([1, 0, 0])
+        self.ends(php, other, leaving=[1, 0, 0])
 
     def test_php_processes_that_come_and_go_beside_leases(self):
         for _ in range(5):
@@ -127,23 +110,18 @@ class Waiting(PHPTest):
             self.release(lease)
             php = self.holding()
             self.assertProblem(self.acquire(), 423, "locked", errno="EAGAIN")
-            php.quit()
-            self.become([1, 0, 0])
+            self.ends(php, leaving=[1, 0, 0])
 
     def test_max_waiters_counts_php_too(self):
         php, other = self.holding(), self.opened()
-        other.send("acquire a")
-        self.waiters(1)
+        self.asks(other, sleepers=1)
         self.assertProblem(self.acquire(wait="20s", max_waiters=1), 423, "queue-full", errno="EAGAIN")
-        waiter = self.server.acquire_later(self.lock, max_waiters=2)
-        self.waiters(2)
+        waiter = self.acquire_later(max_waiters=2, sleepers=2)
         self.assertIs(php.ask("release a"), True)
         self.assertIs(other.answer()["result"], True)
         self.assertIs(other.ask("release a"), True)
         self.release(self.granted(waiter.answer()))
-        php.quit()
-        other.quit()
-        self.become([1, 0, 0])
+        self.ends(php, other, leaving=[1, 0, 0])
 
     def test_a_hold_waits_too(self):
         php = self.holding()
@@ -158,8 +136,7 @@ class Waiting(PHPTest):
         response.close()
         connection.close()
         self.assertIs(php.ask("acquire a"), True)
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_who_would_be_the_32nd_on_a_lease_waits_for_one_that_goes(self):
         lease = self.lease(limit=33, count=31)
@@ -171,8 +148,7 @@ class Waiting(PHPTest):
         self.assertValues([1, 31 * 1024 + 1, 0])
         self.release(lease)
         self.release(self.granted(waiter.answer()))
-        php.quit()
-        self.become([33, 0, 0])
+        self.ends(php, leaving=[33, 0, 0])
 
     def test_a_waiter_that_becomes_the_32nd(self):
         # There is room for one of the two that wait; the other goes on waiting for a lease to end.
@@ -190,9 +166,7 @@ class Waiting(PHPTest):
         self.release(lease)
         self.release(self.granted(second.answer()))
         self.release(got)
-        php.quit()
-        other.quit()
-        self.become([32, 0, 0])
+        self.ends(php, other, leaving=[32, 0, 0])
 
 
 class FewThreads(PHPTest):
@@ -220,8 +194,7 @@ class Stopping(PHPTest):
     def test_sigterm_takes_waiters_out_and_leaves_leases(self):
         php = self.holding(2)
         lease = self.lease(ttl="60s")
-        waiter = self.server.acquire_later(self.lock)
-        self.waiters(1)
+        waiter = self.acquire_later(sleepers=1)
         self.assertEqual(self.server.terminate(), 0)
         self.assertProblem(waiter.answer(), 503, "draining")
         self.assertValues([0, 1025, 0])
@@ -229,8 +202,7 @@ class Stopping(PHPTest):
         self.server.start()
         self.assertValues([0, 1025, 0])
         self.release(lease)
-        php.quit()
-        self.become([2, 0, 0])
+        self.ends(php, leaving=[2, 0, 0])
 
 
 if __name__ == "__main__":

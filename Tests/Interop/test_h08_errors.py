@@ -19,9 +19,7 @@ class Errors(PHPTest):
         self.assertValues(before)
         self.assertIs(php.ask("release a"), True)
         self.assertIs(other.ask("acquire a nowait"), True)
-        php.quit()
-        other.quit()
-        self.become([1, 0, 0])
+        self.ends(php, other, leaving=[1, 0, 0])
 
     def test_not_now_under_a_lease(self):
         lease = self.lease()
@@ -33,8 +31,7 @@ class Errors(PHPTest):
         self.release(lease)
         self.assertIs(php.ask("acquire a nowait"), True)
         self.assertProblem(self.acquire(), 423, "locked", errno="EAGAIN", holders=[])
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_true_and_false_are_201_200_and_a_problem(self):
         php = self.opened()
@@ -48,14 +45,12 @@ class Errors(PHPTest):
         )
         self.assertIs(self.release(lease)["already"], True)
         self.assertValues([1, 1, 0])
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_a_set_that_was_removed_before(self):
         php = self.opened()
         lease = self.lease()
-        other = self.opened()
-        self.assertIs(other.ask("remove a"), True)
+        other = self.removing()
         self.assertEqual(
             php.warned("acquire a nowait"),
             f"sem_acquire(): Failed to acquire key 0x{self.sysv_key:x}: Invalid argument",

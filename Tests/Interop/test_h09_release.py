@@ -19,8 +19,7 @@ class Release(PHPTest):
         ):
             self.assertEqual((answer.status, answer["already"]), (200, True), answer)
             self.assertValues([1, 1, 0])
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_no_lease_releases_what_php_holds(self):
         lease = self.lease()
@@ -29,8 +28,7 @@ class Release(PHPTest):
         self.assertIs(self.release(lease)["already"], True)
         self.assertProblem(self.server.post(f"/locks/{self.lock}/release", lease="0" * 32), 404, "no-such-lease")
         self.assertValues([0, 1, 0])
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_php_cannot_release_a_lease(self):
         lease = self.lease()
@@ -41,10 +39,8 @@ class Release(PHPTest):
         )
         self.assertValues([0, 1025, 0])
         self.granted(self.server.get(f"/leases/{lease['lease']}"), 200)
-        php.quit()
-        self.become([0, 1024, 0])
-        self.release(lease)
-        self.assertValues([1, 0, 0])
+        self.ends(php, leaving=[0, 1024, 0])
+        self.release(lease, leaving=[1, 0, 0])
 
     def test_a_php_handle_cannot_release_what_another_acquired(self):
         php = self.holding()
@@ -71,32 +67,27 @@ class Release(PHPTest):
         self.assertProblem(self.server.post(f"/locks/{self.lock}/release", lease=lease["lease"]), 410, "expired")
         self.assertProblem(self.server.post(f"/locks/{self.lock}/renew", lease=lease["lease"]), 410, "expired")
         self.assertValues([0, 1, 0])
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_whoever_has_the_lease_may_release_it(self):
         lease = self.lease()
         php = self.opened()
-        php.send("acquire a")
-        self.waiters(1)
+        self.asks(php, sleepers=1)
         answer = self.server.over_unix.post(f"/locks/{self.lock}/release", lease=lease["lease"])
         self.assertEqual(answer.status, 200, answer)
         self.assertIs(php.answer()["result"], True)
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_renewed_it_stays(self):
         lease = self.lease(ttl="1s")
         php = self.opened()
-        php.send("acquire a")
-        self.waiters(1)
+        self.asks(php, sleepers=1)
         self.granted(self.server.post(f"/locks/{self.lock}/renew", lease=lease["lease"], ttl="60s"), 200)
         self.assertEqual(self.acquire(wait="1200ms").status, 423)
         self.assertTrue(php.is_silent())
         self.release(lease)
         self.assertIs(php.answer()["result"], True)
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_an_acquire_that_is_repeated_takes_one_slot(self):
         headers = {"Idempotency-Key": "again"}
@@ -106,8 +97,7 @@ class Release(PHPTest):
         second = self.granted(self.server.request("POST", target, headers=headers), 200)
         self.assertEqual((second["lease"], second["replayed"]), (first["lease"], True))
         self.assertValues([2, 1024, 0])
-        self.release(first)
-        self.assertValues([3, 0, 0])
+        self.release(first, leaving=[3, 0, 0])
 
     def test_all_of_an_owner_and_nothing_of_php(self):
         php = self.holding(4)
@@ -118,8 +108,7 @@ class Release(PHPTest):
         self.assertEqual(sorted(answer["leases"]), sorted(lease["ref"] for lease in mine))
         self.assertValues([2, 1025, 0])
         self.release(other)
-        php.quit()
-        self.become([4, 0, 0])
+        self.ends(php, leaving=[4, 0, 0])
 
 
 if __name__ == "__main__":

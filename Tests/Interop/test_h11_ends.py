@@ -19,16 +19,14 @@ class Ends(PHPTest):
     def test_a_lease_ends_by_its_time_and_php_gets_in(self):
         php = self.opened()
         lease = self.lease()
-        php.send("acquire a")
-        self.waiters(1)
+        self.asks(php, sleepers=1)
         self.granted(self.server.post(f"/leases/{lease['lease']}/renew", ttl="100ms"), 200)
         self.assertIs(php.answer()["result"], True)
         problem = self.over(lease, "ttl")
         self.logged(lease, "ttl")
         self.assertRegex(problem["ended_at"], r"^\d{4}-\d\d-\d\dT")
         self.assertValues([0, 1, 0])
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
         metrics = self.server.get("/metrics").text
         self.assertRegex(metrics, r'leasehold_\w*(ended|expired)\w*(\{[^}]*reason="expired"[^}]*\})? [1-9]')
 
@@ -38,16 +36,14 @@ class Ends(PHPTest):
         lease = self.granted(
             self.server.request("POST", f"/locks/{self.lock}/acquire?bind=connection", connection=connection)
         )
-        php.send("acquire a")
-        self.waiters(1)
+        self.asks(php, sleepers=1)
         self.assertValues([0, 1025, 0])
         connection.close()
         self.assertIs(php.answer()["result"], True)
         self.over(lease, "connection-closed")
         self.logged(lease, "connection-closed")
         self.assertValues([0, 1, 0])
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_a_hold_ends_with_its_connection_and_php_gets_in(self):
         php = self.opened()
@@ -57,13 +53,11 @@ class Ends(PHPTest):
         self.assertEqual(response.status, 201)
         response.readline()
         self.assertIs(php.ask("acquire a nowait"), False)
-        php.send("acquire a")
-        self.waiters(1)
+        self.asks(php, sleepers=1)
         response.close()
         connection.close()
         self.assertIs(php.answer()["result"], True)
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_a_lease_ends_with_the_script_that_it_is_bound_to_and_php_gets_in(self):
         for end in ("quit", "kill"):
@@ -72,16 +66,14 @@ class Ends(PHPTest):
                 self.addCleanup(script.kill)
                 lease = self.granted(self.server.over_unix.post(
                     f"/locks/{self.lock}/acquire", bind=f"pid:{script.pid}", ttl=0, owner="a script"))
-                php.send("acquire a")
-                self.waiters(1)
+                self.asks(php, sleepers=1)
                 self.assertValues([0, 1025, 0])
                 getattr(script, end)()
                 self.assertIs(php.answer()["result"], True)
                 problem = self.over(lease, "process-exited")
                 self.assertRegex(problem["ended_at"], r"^\d{4}-\d\d-\d\dT")
                 self.assertValues([0, 1, 0])
-                php.quit()
-                self.become([1, 0, 0])
+                self.ends(php, leaving=[1, 0, 0])
                 self.logged(lease, "process-exited")
         self.assertRegex(
             self.server.get("/metrics").text, r'leasehold_leases_ended_total\{reason="process_exited"\} [1-9]')
@@ -96,20 +88,17 @@ class Ends(PHPTest):
 
     def test_a_script_that_ends_holding_gives_back_without_a_warning(self):
         php = self.holding()
-        waiter = self.server.acquire_later(self.lock)
-        self.waiters(1)
+        waiter = self.acquire_later(sleepers=1)
         php.quit()
         self.assertEqual(php.process.returncode, 0)
         lease = self.granted(waiter.answer())
         self.become([0, 1024, 0])
-        self.release(lease)
-        self.assertValues([1, 0, 0])
+        self.release(lease, leaving=[1, 0, 0])
 
     def test_a_script_that_is_killed_gives_back(self):
         for end in ("die", None):
             php = self.holding()
-            waiter = self.server.acquire_later(self.lock)
-            self.waiters(1)
+            waiter = self.acquire_later(sleepers=1)
             if end:
                 php.send(end)  # posix_kill(getmypid(), SIGKILL)
                 php.process.wait(10)
@@ -120,8 +109,7 @@ class Ends(PHPTest):
 
     def test_a_handle_whose_last_reference_goes_gives_back(self):
         php = self.holding()
-        waiter = self.server.acquire_later(self.lock)
-        self.waiters(1)
+        waiter = self.acquire_later(sleepers=1)
         self.assertIs(php.ask("free a"), True)
         self.release(self.granted(waiter.answer()))
         self.become([1, 0, 0])

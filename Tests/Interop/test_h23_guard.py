@@ -74,8 +74,7 @@ class Guard(Scenario):
         self.server.release(second)
         stale = lambda: self.put(1, 3, fence=first["fence"])  # noqa: E731
         self.assertProblem(stale(), 412, "stale-fence", last_fence=second["fence"])
-        self.server.kill()
-        self.server.start()
+        self.server.restart()
         self.assertProblem(stale(), 412, "stale-fence", last_fence=second["fence"])
         self.assertProblem(self.fetch(1, fence=first["fence"]), 412, "stale-fence")
         self.assertEqual(self.fetch(1, fence=second["fence"]).json, 2)

@@ -16,8 +16,7 @@ class RemovedOverHTTP(PHPTest):
         self.assertProblem(self.server.delete(f"/locks/{self.lock}"), 404, "no-such-set", errno="ENOENT")
         php = self.opened(3)
         self.assertValues([3, 1, 0])
-        php.quit()
-        self.become([3, 0, 0])
+        self.ends(php, leaving=[3, 0, 0])
 
     def test_in_use_while_php_has_a_handle_and_done_by_force(self):
         php = self.opened()
@@ -32,10 +31,8 @@ class RemovedOverHTTP(PHPTest):
         lease = self.lease()
         self.assertProblem(self.server.delete(f"/locks/{self.lock}"), 409, "in-use")
         php = self.opened()
-        php.send("acquire a")
-        self.waiters(1)
-        waiter = self.server.acquire_later(self.lock)
-        self.waiters(2)
+        self.asks(php, sleepers=1)
+        waiter = self.acquire_later(sleepers=2)
         self.assertProblem(self.server.delete(f"/locks/{self.lock}"), 409, "in-use")
         self.granted(self.server.delete(f"/locks/{self.lock}", force="true"), 200)
         warning = f"sem_acquire(): Failed to acquire key 0x{self.sysv_key:x}: Identifier removed"
@@ -48,8 +45,7 @@ class RemovedOverHTTP(PHPTest):
 
     def test_in_use_while_only_php_waits_for_php(self):
         php, other = self.holding(), self.opened()
-        other.send("acquire a")
-        self.waiters(1)
+        self.asks(other, sleepers=1)
         self.assertProblem(self.server.delete(f"/locks/{self.lock}"), 409, "in-use")
         self.granted(self.server.delete(f"/locks/{self.lock}", force="true"), 200)
         self.assertIn("Identifier removed", other.answer()["warning"])
@@ -82,21 +78,18 @@ class RemovedByPHP(PHPTest):
         php = self.holding()
         first = self.server.acquire_later(self.lock)
         began = time.monotonic()
-        second = self.server.acquire_later(self.lock, wait="2s")
-        self.waiters(1)
+        second = self.acquire_later(wait="2s", sleepers=1)
         self.assertIs(php.ask("remove a"), True)
         lease = self.granted(first.answer())
         self.assertFalse(second.done)
         self.assertProblem(second.answer(), 423, "wait-timeout")
         self.assertGreater(time.monotonic() - began, 1.9)
         self.become([0, 1024, 0])  # a moment after the answer the waiter's thread counts itself out
-        self.release(lease)
-        self.assertValues([1, 0, 0])
+        self.release(lease, leaving=[1, 0, 0])
 
     def test_a_lease_is_over_and_adds_nothing_to_the_new_set(self):
         lease = self.lease()
-        php = self.opened()
-        self.assertIs(php.ask("remove a"), True)
+        php = self.removing()
         newcomer = self.opened()
         self.assertValues([1, 1, 0])
         self.assertProblem(self.server.delete(f"/leases/{lease['lease']}"), 410, "set-removed")
@@ -105,63 +98,52 @@ class RemovedByPHP(PHPTest):
         self.assertValues([1, 1, 0])
         self.assertIs(newcomer.ask("acquire a nowait"), True)
         self.assertIs(newcomer.ask("acquire a nowait"), False)
-        newcomer.quit()
-        self.become([1, 0, 0])
+        self.ends(newcomer, leaving=[1, 0, 0])
         php.quit()
 
     def test_renew_of_a_lease_whose_set_was_removed(self):
         lease = self.lease()
-        php = self.opened()
-        self.assertIs(php.ask("remove a"), True)
+        php = self.removing()
         self.assertProblem(self.server.post(f"/leases/{lease['lease']}/renew"), 410, "set-removed")
 
     def test_a_lease_that_nobody_asks_for_is_over_too(self):
         lease = self.lease(ttl="60s")
-        php = self.opened()
-        self.assertIs(php.ask("remove a"), True)
+        php = self.removing()
         over = lambda: self.server.get(f"/leases/{lease['lease']}").status == 410  # noqa: E731
         eventually(over, "the loss is noticed")
         self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "set-removed", reason="set-removed")
         second = self.lease()
         self.assertNotEqual(second["sysv"]["id"], lease["sysv"]["id"])
-        self.release(second)
-        self.assertValues([1, 0, 0])
+        self.release(second, leaving=[1, 0, 0])
 
     def test_a_lease_that_expires_after_the_removal_adds_nothing(self):
         lease = self.lease(ttl="300ms")
-        php = self.opened()
-        self.assertIs(php.ask("remove a"), True)
+        php = self.removing()
         newcomer = self.opened()
         over = lambda: self.server.get(f"/leases/{lease['lease']}").status == 410  # noqa: E731
         eventually(over, "the lease is over")
         self.assertValues([1, 1, 0])
-        newcomer.quit()
-        self.become([1, 0, 0])
+        self.ends(newcomer, leaving=[1, 0, 0])
 
     def test_a_new_acquire_beside_the_old_lease_is_in_the_new_set(self):
         lease = self.lease()
         old = self.set
-        php = self.opened()
-        self.assertIs(php.ask("remove a"), True)
+        php = self.removing()
         second = self.lease()
         self.assertNotEqual(second["sysv"]["id"], old)
         self.assertEqual(second["sysv"]["id"], self.set)
         self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "set-removed")
         self.assertValues([0, 1024, 0])
-        self.release(second)
-        self.assertValues([1, 0, 0])
+        self.release(second, leaving=[1, 0, 0])
 
     def test_a_connection_bound_lease_of_a_removed_set(self):
         connection = self.server.connection()
         self.granted(self.server.request("POST", f"/locks/{self.lock}/acquire?bind=connection", connection=connection))
-        php = self.opened()
-        self.assertIs(php.ask("remove a"), True)
+        php = self.removing()
         newcomer = self.opened()
         connection.close()
-        self.release(self.lease())
-        self.assertValues([1, 1, 0])
-        newcomer.quit()
-        self.become([1, 0, 0])
+        self.release(self.lease(), leaving=[1, 1, 0])
+        self.ends(newcomer, leaving=[1, 0, 0])
 
     def test_an_open_hold_is_told(self):
         connection = self.server.connection()
@@ -169,13 +151,11 @@ class RemovedByPHP(PHPTest):
         response = connection.getresponse()
         self.assertEqual(response.status, 201)
         self.assertIn(b'"lease"', response.readline())
-        php = self.opened()
-        self.assertIs(php.ask("remove a"), True)
+        php = self.removing()
         lines = response.read().decode().splitlines()  # the answer ends
         self.assertIn("set-removed", lines[-1])
         connection.close()
-        self.release(self.lease())
-        self.assertValues([1, 0, 0])
+        self.release(self.lease(), leaving=[1, 0, 0])
 
     def test_it_is_counted(self):
         ended = lambda: int(  # noqa: E731
@@ -183,8 +163,7 @@ class RemovedByPHP(PHPTest):
         )
         before = ended()
         self.lease()
-        php = self.opened()
-        self.assertIs(php.ask("remove a"), True)
+        php = self.removing()
         eventually(lambda: ended() == before + 1, "the end is counted")
 
 
@@ -198,8 +177,7 @@ class SymfonyLock(PHPTest):
         holder, sets = self.symfony(), set()
         self.assertIs(holder.ask(f"symfony a {self.sysv_key}"), True)
         for _ in range(5):
-            waiter = self.server.acquire_later(self.lock)
-            self.waiters(1)
+            waiter = self.acquire_later(sleepers=1)
             sets.add(self.set)
             self.assertIs(holder.ask("remove a"), True)
             self.assertIs(holder.ask("free a"), True)
@@ -217,8 +195,7 @@ class SymfonyLock(PHPTest):
     def test_waiters_of_both_kinds_when_the_set_goes(self):
         holder, other = self.symfony(), self.symfony()
         self.assertIs(holder.ask(f"symfony a {self.sysv_key}"), True)
-        waiter = self.server.acquire_later(self.lock)
-        self.waiters(1)
+        waiter = self.acquire_later(sleepers=1)
         other.send(f"symfony a {self.sysv_key}")
         self.waiters(2)
         self.assertIs(holder.ask("remove a"), True)
@@ -250,8 +227,7 @@ class SymfonyLock(PHPTest):
         self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "set-removed")
         self.assertEqual(values(self.set)[0], 0)
         self.assertIs(symfony.ask("remove a"), True)
-        self.release(self.lease())
-        self.assertValues([1, 0, 0])
+        self.release(self.lease(), leaving=[1, 0, 0])
         symfony.quit()
 
 

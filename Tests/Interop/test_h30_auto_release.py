@@ -12,13 +12,11 @@ class CommandLine(PHPTest):
             php = self.php()
             self.assertIs(php.ask(f"get a {self.sysv_key} 1 0666 {auto_release}"), True)
             self.assertIs(php.ask("acquire a"), True)
-            waiter = self.server.acquire_later(self.lock)
-            self.waiters(1)
+            waiter = self.acquire_later(sleepers=1)
             php.quit()
             lease = self.granted(waiter.answer())
             self.become([0, 1024, 0])
-            self.release(lease)
-            self.assertValues([1, 0, 0])
+            self.release(lease, leaving=[1, 0, 0])
 
     def test_false_and_the_handle_goes_nothing_comes_back(self):
         php = self.php()
@@ -27,8 +25,7 @@ class CommandLine(PHPTest):
         self.assertIs(php.ask("free a"), True)
         self.assertValues([0, 1, 0])
         self.assertProblem(self.acquire(), 423, "locked")
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_a_lease_bound_to_a_connection_and_a_plain_one(self):
         connection = self.server.connection()
@@ -43,8 +40,7 @@ class CommandLine(PHPTest):
         eventually(lambda: self.server.get(f"/leases/{bound['lease']}").status == 410, "the bound lease is over")
         self.assertValues([1, 1024, 0])
         self.granted(self.server.get(f"/leases/{plain['lease']}"), 200)
-        self.release(plain)
-        self.assertValues([2, 0, 0])
+        self.release(plain, leaving=[2, 0, 0])
 
 
 class WebWorker(PHPTest):
@@ -62,21 +58,18 @@ class WebWorker(PHPTest):
         # Each request without it stays counted.
         self.assertEqual(page("release", auto=0), "refused")
         self.become([0, 2, 0])
-        waiter = self.server.acquire_later(self.lock)
-        self.waiters(1)
+        waiter = self.acquire_later(sleepers=1)
         web.stop()
         lease = self.granted(waiter.answer())
         self.become([0, 1024, 0])
-        self.release(lease)
-        self.assertValues([1, 0, 0])
+        self.release(lease, leaving=[1, 0, 0])
 
     def test_true_gives_back_at_the_end_of_the_request(self):
         web = PHPWeb()
         self.addCleanup(web.stop)
         self.assertEqual(web.get("hold", key=self.sysv_key, auto=1), "held")
         self.become([1, 0, 0])
-        self.release(self.lease())
-        self.assertValues([1, 0, 0])
+        self.release(self.lease(), leaving=[1, 0, 0])
 
 
 if __name__ == "__main__":

@@ -36,10 +36,8 @@ class Usage(PHPTest):
         self.assertIs(php.ask(f"get more {self.sysv_key} 5"), True)
         self.assertProblem(self.acquire(limit=5), 507, "too-many-native-handles", native_count=513, value=512)
         self.assertValues([4, 513 + 1024, 0])
-        self.release(lease)
-        self.assertValues([5, 513, 0])
-        php.quit()
-        self.become([5, 0, 0])
+        self.release(lease, leaving=[5, 513, 0])
+        self.ends(php, leaving=[5, 0, 0])
 
     def test_the_guard_of_a_php_that_was_killed_in_the_middle(self):
         # A guard that a foreign program left up: PHP waits for it, and so does HTTP; never for ever.
@@ -57,8 +55,7 @@ class Usage(PHPTest):
         lease = self.granted(waiter.answer())
         self.become([0, 1025, 0])
         self.release(lease)
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_a_php_that_was_killed_in_its_first_open(self):
         # The set is made, PHP is counted and has the guard, and dies before it sets the value: the kernel takes back
@@ -72,8 +69,7 @@ class Usage(PHPTest):
         control(made, 2, SETVAL, 0)
         lease = self.granted(waiter.answer(10))
         self.assertValues([1, 1024, 0])
-        self.release(lease)
-        self.assertValues([2, 0, 0])
+        self.release(lease, leaving=[2, 0, 0])
 
     def test_a_wait_for_the_guard_that_is_given_up(self):
         self.release(self.lease())
@@ -82,8 +78,7 @@ class Usage(PHPTest):
         eventually(lambda: control(self.set, 2, GETZCNT) == 0, "nobody waits")
         self.become([1, 0, 1])
         control(self.set, 2, SETVAL, 0)
-        self.release(self.lease())
-        self.assertValues([1, 0, 0])
+        self.release(self.lease(), leaving=[1, 0, 0])
 
 
 class Books(PHPTest):
@@ -126,23 +121,18 @@ class Restart(PHPTest):
         super().setUp()
         self.server = Server("--recovery-grace", "300ms").ends_with(self).start()
 
-    def again(self):
-        self.server.kill()
-        self.server.start()
-
     def test_leases_are_there_again(self):
         php = self.opened(4)
         leases = [self.lease(ttl="60s"), self.lease(ttl="60s", count=2)]
         self.assertValues([1, 3072 + 1, 0])
-        self.again()
+        self.server.restart()
         self.assertValues([1, 3072 + 1, 0])
         for lease in leases:
             read = self.granted(self.server.get(f"/leases/{lease['lease']}"), 200)
             self.assertEqual((read["fence"], read["count"]), (lease["fence"], lease["count"]))
             self.release(lease)
         self.assertValues([4, 1, 0])
-        php.quit()
-        self.become([4, 0, 0])
+        self.ends(php, leaving=[4, 0, 0])
 
     def test_php_that_comes_while_the_service_is_away_is_kept_out(self):
         lease = self.lease(ttl="60s")
@@ -151,41 +141,35 @@ class Restart(PHPTest):
         php = self.opened(3)
         self.assertValues([0, 1025, 0])
         self.assertIs(php.ask("acquire a nowait"), False)
-        php.send("acquire a")
-        self.waiters(1)
+        self.asks(php, sleepers=1)
         self.server.start()
         self.assertTrue(php.is_silent())
         self.release(lease)
         self.assertIs(php.answer()["result"], True)
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_what_expired_meanwhile_is_over_and_php_gets_in(self):
         lease = self.lease(ttl="1s")
         self.server.kill()
         php = self.opened()
-        php.send("acquire a")
-        self.waiters(1)
+        self.asks(php, sleepers=1)
         time.sleep(1.05)  # the lease's time runs out while nobody is there to see it
         self.assertTrue(php.is_silent())
         self.server.start()
         self.assertIs(php.answer()["result"], True)
         self.assertEqual(self.server.get(f"/leases/{lease['lease']}").status, 410)
         self.assertValues([0, 1, 0])
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_a_lease_of_a_connection_that_went_with_the_service(self):
         connection = self.server.connection()
         self.granted(self.server.request("POST", f"/locks/{self.lock}/acquire?bind=connection", connection=connection))
         php = self.opened()
-        php.send("acquire a")
-        self.waiters(1)
-        self.again()
+        self.asks(php, sleepers=1)
+        self.server.restart()
         self.assertIs(php.answer()["result"], True)
         connection.close()
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_waiters_leave_nothing_behind(self):
         php = self.holding()
@@ -201,8 +185,7 @@ class Restart(PHPTest):
         self.assertValues([0, 1, 0])
         self.assertIs(php.ask("release a"), True)
         self.release(self.lease())
-        php.quit()
-        self.become([1, 0, 0])
+        self.ends(php, leaving=[1, 0, 0])
 
     def test_php_sees_the_values_of_its_own_when_php_dies_too(self):
         php = self.holding(2)
@@ -212,8 +195,7 @@ class Restart(PHPTest):
         self.become([1, 1024, 0])
         self.server.start()
         self.assertValues([1, 1024, 0])
-        self.release(lease)
-        self.assertValues([2, 0, 0])
+        self.release(lease, leaving=[2, 0, 0])
 
     def test_a_set_that_was_removed_meanwhile(self):
         lease = self.lease(ttl="60s")
@@ -227,8 +209,7 @@ class Restart(PHPTest):
         second = self.lease()
         self.assertValues([1, 1025, 0])
         self.release(second)
-        php.quit()
-        self.become([2, 0, 0])
+        self.ends(php, leaving=[2, 0, 0])
 
     def test_a_set_that_was_removed_and_made_anew_with_a_lease_out_in_each(self):
         first = self.lease(ttl="60s")
@@ -236,21 +217,19 @@ class Restart(PHPTest):
         control(old, 0, IPC_RMID)
         second = self.lease(ttl="60s")
         self.assertNotEqual(second["sysv"]["id"], old)
-        self.again()
+        self.server.restart()
         self.assertEqual(values(second["sysv"]["id"]), [0, 1024, 0])
         self.assertProblem(self.server.get(f"/leases/{first['lease']}"), 410, "set-removed")
-        self.release(second)
-        self.assertValues([1, 0, 0])
+        self.release(second, leaving=[1, 0, 0])
 
     def test_many_times(self):
         php = self.opened(3)
         lease = self.lease(ttl="60s")
         for _ in range(5):
-            self.again()
+            self.server.restart()
             self.assertValues([2, 1025, 0])
         self.release(lease)
-        php.quit()
-        self.become([3, 0, 0])
+        self.ends(php, leaving=[3, 0, 0])
 
 
 if __name__ == "__main__":

@@ -8,8 +8,7 @@ from ipc_semaphore import BothSides, Perl, eventually
 
 class Waiters(BothSides):
     def test_perl_waits_for_more_and_http_counts_it(self):
-        made = self.make(nsems=2)
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl(nsems=2)
         perl.send("$sem->op(1, -1, 0) || undef")
         eventually(lambda: self.get(made, 1)["ncnt"] == 1, "perl is counted")
         self.assertEqual((self.get(made, 0)["ncnt"], self.get(made, 1)["zcnt"]), (0, 0))
@@ -19,8 +18,7 @@ class Waiters(BothSides):
         self.assertEqual(self.values(made), [0, 0])
 
     def test_http_waits_for_more_and_perl_counts_it(self):
-        made = self.make(nsems=2)
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl(nsems=2)
         pending = self.op_later(made, (1, -2))
         self.assertEqual(perl.values("map { $sem->getncnt($_) } 0, 1"), [0, 1])
         self.assertEqual(perl.ask("$sem->op(1, 1, 0) || undef"), "ok 1")
@@ -30,8 +28,7 @@ class Waiters(BothSides):
         self.assertEqual(perl.values("$sem->getall, $sem->getncnt(1)"), [0, 0, 0])
 
     def test_perl_waits_for_zero_and_http_counts_it(self):
-        made = self.make(values=[1])
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl(values=[1])
         perl.send("$sem->op(0, 0, 0) || undef")
         eventually(lambda: self.get(made, 0)["zcnt"] == 1, "perl is counted")
         perl.blocks()
@@ -39,8 +36,7 @@ class Waiters(BothSides):
         self.assertEqual(perl.answer(), "ok 1")
 
     def test_http_waits_for_zero_and_perl_takes_the_last_one(self):
-        made = self.make(values=[1])
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl(values=[1])
         pending = self.op_later(made, (0, 0))
         self.assertEqual(perl.values("$sem->getzcnt(0), $sem->getncnt(0)"), [1, 0])
         self.assertEqual(perl.ask("$sem->op(0, -1, 0) || undef"), "ok 1")
@@ -60,8 +56,7 @@ class Waiters(BothSides):
         self.assertEqual(self.values(made), [0])
 
     def test_a_number_past_the_set_fails_on_both_sides(self):
-        made = self.make()
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl()
         for method in ("getncnt", "getzcnt", "getpid"):
             self.assertEqual(perl.errno(f"$sem->{method}(1)"), "EINVAL")
         self.assertProblem(self.server.get(f"/semaphores/id:{made}/1"), 404, "no-such-semaphore", errno="EINVAL")

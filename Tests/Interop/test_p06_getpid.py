@@ -8,8 +8,7 @@ from ipc_semaphore import BothSides, Perl
 
 class LastProcess(BothSides):
     def test_the_last_process_is_the_same_on_both_sides(self):
-        made = self.make(nsems=2)
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl(nsems=2)
         shown = [one["pid"] for one in self.get(made)["semaphores"]]
         self.assertEqual(shown, perl.values("map { $sem->getpid($_) } 0, 1"))
         self.assertEqual(perl.ask("$sem->op(1, 1, 0) || undef"), "ok 1")

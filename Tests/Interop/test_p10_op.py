@@ -25,10 +25,6 @@ class Undo(BothSides):
     def refs(self, set_id):
         return [one["leases"] for one in self.get(set_id)["semaphores"]]
 
-    def restart(self):
-        self.server.kill()
-        self.server.start()
-
     # What ends it.
 
     def test_the_end_of_a_lease_does_what_perls_exit_does(self):
@@ -84,8 +80,7 @@ class Undo(BothSides):
                 self.assertEqual(other.values("$sem->getall"), [32767])
 
     def test_a_deadline_that_passes_ends_it(self):
-        made = self.make(values=[1])
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl(values=[1])
         lease = self.lease(made, (0, -1, "undo", "nowait"), ttl="300ms", owner="me")
         self.assertEqual((lease["ttl_ms"], lease["owner"], lease["bind"]), (300, "me", None))
         self.assertEqual((lease["sysv"]["id"], lease["sysv"]["semaphores"]), (made, [0]))
@@ -108,8 +103,7 @@ class Undo(BothSides):
     # How it is had.
 
     def test_what_is_not_possible_now_is_refused_or_waited_for(self):
-        made = self.make(nsems=2, values=[0, 7])
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl(nsems=2, values=[0, 7])
         self.assertProblem(self.op(made, (1, -1, "undo"), (0, -1, "undo")), 423, "locked", errno="EAGAIN")
         self.assertEqual(self.values(made), [0, 7])
         pending = self.op_later(made, (1, -1, "undo"), (0, -1, "undo"))
@@ -124,8 +118,7 @@ class Undo(BothSides):
         self.assertEqual(self.values(made), [1, 7])
 
     def test_perl_and_a_lease_take_turns(self):
-        made = self.make(values=[1])
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl(values=[1])
         self.assertEqual(perl.ask("$sem->op(0, -1, SEM_UNDO) || undef"), "ok 1")
         pending = self.op_later(made, (0, -1, "undo"))
         perl.kill()
@@ -149,7 +142,7 @@ class Undo(BothSides):
             self.assertEqual((again["lease"], again["replayed"]), (lease["lease"], True))
         self.assertProblem(ask("ops=0:-2:undo&ttl=60s"), 422, "idempotency-mismatch")
         self.assertEqual(self.values(made), [4])
-        self.restart()
+        self.server.restart()
         self.assertEqual(self.granted(ask("ops=0:-1:undo&ttl=60s"), 200)["lease"], lease["lease"])
         self.granted(ask("ops=0:-1:undo&ttl=60s", "another"))
         self.release(lease)
@@ -173,8 +166,7 @@ class Undo(BothSides):
         self.assertEqual(self.values(made), [1])
 
     def test_who_hangs_up_leaves_nothing(self):
-        made = self.make(values=[0])
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl(values=[0])
         sock = socket.create_connection(("127.0.0.1", self.server.port))
         sock.sendall(f"POST /semaphores/id:{made}/op?ops=0:-1:undo&wait=60s HTTP/1.1\r\nHost: localhost\r\n"
                      "Content-Length: 0\r\n\r\n".encode())
@@ -198,7 +190,7 @@ class Undo(BothSides):
         self.assertProblem(self.op(made, (0, -1, "undo"), ttl="1ms"), 400, "out-of-range", parameter="ttl")
         lease = self.lease(made, *[(number, -1, "undo") for number in range(64)], owner="o" * 128)
         self.assertEqual(lease["sysv"]["semaphores"], list(range(64)))
-        self.restart()
+        self.server.restart()
         self.assertEqual(self.granted(self.get_lease(lease), 200)["sysv"]["semaphores"], list(range(64)))
         self.release(lease)
         self.assertEqual(self.values(made), [1] * 70)
@@ -248,8 +240,7 @@ class Undo(BothSides):
         self.release(held)
 
     def test_a_refusal_names_the_native_process_that_took_it_last(self):
-        made = self.make(values=[1])
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl(values=[1])
         self.assertEqual(perl.ask("$sem->op(0, -1, SEM_UNDO) || undef"), "ok 1")
         refused = self.op(made, (0, -1, "undo"))
         self.assertProblem(refused, 423, "locked", sem=0, pid=perl.value("$$"))
@@ -258,11 +249,10 @@ class Undo(BothSides):
     # Who kills whom.
 
     def test_a_killed_daemon_keeps_the_lease_and_not_its_undo(self):
-        made = self.make(nsems=2, values=[4, 0])
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl(nsems=2, values=[4, 0])
         lease = self.lease(made, (0, -3, "undo"), (1, 2, "undo"), owner="me", ttl="60s")
         for _ in range(3):
-            self.restart()
+            self.server.restart()
             self.assertEqual(perl.values("$sem->getall"), [1, 2], "nothing is taken back by the daemon's death")
         kept = self.granted(self.get_lease(lease), 200)
         self.assertEqual([kept[name] for name in ("key", "ttl_ms", "owner", "sysv")],
@@ -271,15 +261,14 @@ class Undo(BothSides):
         self.assertEqual(perl.ask("$sem->op(1, -1, 0) || undef"), "ok 1")
         self.release(lease)
         self.assertEqual(perl.values("$sem->getall"), [4, 0])
-        self.restart()
+        self.server.restart()
         self.release(lease, already=True)
         self.assertEqual(perl.values("$sem->getall"), [4, 0])
 
     def test_a_daemon_killed_in_a_wait_leaves_nothing(self):
-        made = self.make(values=[0])
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl(values=[0])
         pending = self.op_later(made, (0, -1, "undo"))
-        self.restart()
+        self.server.restart()
         with self.assertRaises(OSError):
             pending.answer()
         self.assertEqual(perl.ask("$sem->op(0, 1, 0) || undef"), "ok 1")
@@ -288,15 +277,14 @@ class Undo(BothSides):
     def test_the_deadline_holds_across_a_restart(self):
         made = self.make(values=[1])
         self.lease(made, (0, -1, "undo"), ttl="1s")
-        self.restart()
+        self.server.restart()
         self.assertEqual(self.values(made), [0])
         eventually(lambda: self.values(made) == [1], "the end of the lease")
 
     # What else is done with the set.
 
     def test_values_that_are_written_end_it_and_nothing_is_taken_back(self):
-        made = self.make(nsems=3, values=[1, 1, 1])
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl(nsems=3, values=[1, 1, 1])
         lease = self.lease(made, (1, -1, "undo"), (2, -1, "undo"))
         self.assertEqual(self.refs(made), [[], [lease["ref"]], [lease["ref"]]])
         self.granted(self.put(f"/semaphores/id:{made}/0", value=9), 200)
@@ -307,7 +295,7 @@ class Undo(BothSides):
         self.assertEqual(written["broken"], [lease["ref"]])
         self.assertProblem(self.get_lease(lease), 410, "broken")
         self.assertEqual(perl.values("$sem->getall"), [9, 0, 8])
-        self.restart()
+        self.server.restart()
         self.assertEqual(perl.values("$sem->getall"), [9, 0, 8])
 
     def test_a_set_that_is_removed_takes_it_along(self):

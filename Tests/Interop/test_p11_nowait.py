@@ -3,21 +3,19 @@
 
 import unittest
 
-from ipc_semaphore import BothSides, Perl, eventually
+from ipc_semaphore import BothSides, eventually
 
 
 class Operations(BothSides):
     def test_a_list_is_one_step_on_both_sides(self):
-        made = self.make(nsems=2, values=[0, 3])
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl(nsems=2, values=[0, 3])
         self.granted(self.op(made, (0, 2), (0, -2), (1, -1), (0, 0)), 200)
         self.assertEqual(perl.values("$sem->getall"), [0, 2])
         self.assertEqual(perl.ask("$sem->op(0, 2, 0, 0, -2, 0, 1, -1, 0, 0, 0, 0) || undef"), "ok 1")
         self.assertEqual(self.values(made), [0, 1])
 
     def test_what_the_kernel_refuses_is_the_same_on_both_sides_and_changes_nothing(self):
-        made = self.make(nsems=2, values=[1, 2])
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl(nsems=2, values=[1, 2])
         for ops, errno, status, code in (
             ([(0, -1), (1, -3)], "EAGAIN", 423, "locked"),
             ([(0, -1), (0, -1)], "EAGAIN", 423, "locked"),
@@ -34,8 +32,7 @@ class Operations(BothSides):
         self.assertProblem(self.op(made), 400, "invalid-parameter", parameter="ops")
 
     def test_an_operation_with_nowait_that_can_go_does_not_keep_the_list_from_waiting(self):
-        made = self.make(nsems=2, values=[1, 0])
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl(nsems=2, values=[1, 0])
         pending = self.op_later(made, (0, -1, "nowait"), (1, -1))
         self.assertEqual(perl.values("map { $sem->getncnt($_) } 0, 1"), [0, 1])
         self.assertEqual(perl.values("$sem->getall"), [1, 0], "nothing is taken before everything can be")
@@ -44,8 +41,7 @@ class Operations(BothSides):
         self.assertEqual(self.values(made), [0, 0])
 
     def test_perl_waits_in_the_same_list(self):
-        made = self.make(nsems=2, values=[1, 0])
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl(nsems=2, values=[1, 0])
         perl.send("$sem->op(0, -1, IPC_NOWAIT, 1, -1, 0) || undef")
         eventually(lambda: [one["ncnt"] for one in self.get(made)["semaphores"]] == [0, 1], "perl waits for number 1")
         self.assertEqual(self.values(made), [1, 0])
@@ -53,8 +49,7 @@ class Operations(BothSides):
         self.assertEqual(perl.answer(), "ok 1")
 
     def test_an_operation_with_nowait_that_cannot_go_refuses_the_list_under_wait_too(self):
-        made = self.make(nsems=2, values=[1, 0])
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl(nsems=2, values=[1, 0])
         self.assertEqual(perl.errno("$sem->op(0, -1, 0, 1, -1, IPC_NOWAIT) || undef"), "EAGAIN")
         answer = self.op(made, (0, -1), (1, -1, "nowait"), wait="20s")
         self.assertProblem(answer, 423, "locked", errno="EAGAIN")

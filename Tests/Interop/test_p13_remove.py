@@ -8,8 +8,7 @@ from ipc_semaphore import BothSides, Perl, eventually, proc_sets
 
 class Remove(BothSides):
     def test_http_removes_and_perl_finds_nothing(self):
-        made = self.make(key=0x5E130)
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl(key=0x5E130)
         self.assertEqual(self.granted(self.server.delete(f"/semaphores/id:{made}"), 200)["id"], made)
         self.assertNotIn(made, proc_sets())
         self.assertEqual(perl.errno("$sem->stat"), "EINVAL")
@@ -24,8 +23,7 @@ class Remove(BothSides):
         self.assertProblem(self.server.get("/semaphores/0x5E131"), 404, "no-such-set", errno="ENOENT")
 
     def test_a_perl_waiter_is_in_the_way_and_is_told_when_forced(self):
-        made = self.make()
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl()
         perl.send("$sem->op(0, -1, 0) || undef")
         eventually(lambda: self.get(made, 0)["ncnt"] == 1, "perl waits")
         self.assertProblem(self.server.delete(f"/semaphores/id:{made}"), 409, "in-use", waiters=1)

@@ -11,8 +11,7 @@ SOMEBODY = ["setpriv", "--reuid=1234", "--regid=1234", "--clear-groups", "--inh-
 
 class Set(BothSides):
     def test_what_http_sets_perl_reads(self):
-        made = self.make()
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl()
         changed = self.granted(self.patch(made, {"uid": 65534, "gid": 1234, "mode": "0640"}), 200)
         self.assertEqual(perl.values("(stat_of($sem))[0..4]"), [65534, 1234, 0, 0, 0o640])
         self.assertEqual((changed["uid"], changed["gid"], changed["mode"]), (65534, 1234, "0640"))
@@ -20,8 +19,7 @@ class Set(BothSides):
         self.assertEqual(perl.values("(stat_of($sem))[0, 1, 4]"), [65534, 0, 0o640])
 
     def test_what_perl_sets_http_reads(self):
-        made = self.make()
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl()
         self.assertEqual(perl.ask("defined $sem->set(uid => 65534, gid => 7, mode => 0604) ? 1 : undef"), "ok 1")
         shown = self.get(made)
         self.assertEqual((shown["uid"], shown["gid"], shown["cuid"], shown["mode"]), (65534, 7, 0, "0604"))

@@ -8,8 +8,7 @@ from ipc_semaphore import BothSides, Perl, eventually
 
 class SetAll(BothSides):
     def test_either_side_reads_what_the_other_wrote(self):
-        made = self.make(nsems=3)
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl(nsems=3)
         written = self.granted(self.put(f"/semaphores/id:{made}/values", values=[7, 0, 32767]), 200)
         self.assertEqual(written["broken"], [])
         self.assertEqual(perl.values("$sem->getall"), [7, 0, 32767])
@@ -27,8 +26,7 @@ class SetAll(BothSides):
         self.assertEqual(self.values(made), [0, 0, 0])
 
     def test_a_value_out_of_range_is_refused_on_both_sides(self):
-        made = self.make(nsems=2)
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl(nsems=2)
         self.assertEqual(perl.errno("$sem->setall(1, 32768) || undef"), "ERANGE")
         self.assertEqual(perl.errno("$sem->setval(0, 32768) || undef"), "ERANGE")
         self.assertEqual(perl.errno("$sem->setval(0, -1) || undef"), "ERANGE")
@@ -52,8 +50,7 @@ class SetAll(BothSides):
                 self.assertEqual(self.values(made), after)
 
     def test_writing_wakes_waiters_of_both_kinds(self):
-        made = self.make(nsems=2, values=[0, 1])
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl(nsems=2, values=[0, 1])
         perl.send("$sem->op(0, -1, 0) || undef")
         pending = self.op_later(made, (1, 0))
         eventually(lambda: self.asleep(made) == 2, "both wait")

@@ -47,8 +47,7 @@ class Stat(BothSides):
             self.assertEqual(shown["values"], members.get("values", [0] * members.get("nsems", 1)))
 
     def test_otime_moves_with_op_and_ctime_with_the_others(self):
-        made = self.make(nsems=2)
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl(nsems=2)
         shown = self.same(perl, made)
         calls = (
             ("otime_seconds", lambda: self.granted(self.op(made, (0, 1)), 200)),

@@ -12,8 +12,7 @@ class SemT(BothSides):
     """sem.t: new, stat, setall, getall, change, getncnt, op with nowait, remove."""
 
     def test_http_acts_and_perl_looks(self):
-        made = self.make(nsems=NSEM, mode="0777")
-        perl = Perl(self).use(made)
+        made, perl = self.make_for_perl(nsems=NSEM, mode="0777")
         self.assertEqual(perl.value("$sem->stat->nsems"), NSEM)
         self.granted(self.put(f"/semaphores/id:{made}/values", values=[0] * NSEM), 200)
         self.assertEqual(perl.ask("join '', $sem->getall"), "ok 00000")

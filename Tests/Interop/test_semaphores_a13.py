@@ -34,12 +34,11 @@ class Sessions(Apache):
         lease = self.leased("read")
         self.assertProblem(self.delete(), 409, "in-use")
         self.release(lease)
-        other = self.locker("1" if self.session[0] != "1" else "2")
+        other = self.locker(session="1" if self.session[0] != "1" else "2")
         other.do("$l->acquire_write_lock($s)")
         self.assertProblem(self.delete(), 409, "in-use")
         other.do("$l->release_write_lock($s)")
-        perl = self.locker()
-        perl.do("$l->acquire_write_lock($s)")
+        perl = self.locker("$l->acquire_write_lock($s)")
         waiter = self.acquire_later("read")
         self.assertProblem(self.delete(), 409, "in-use")
         perl.kill()
@@ -50,8 +49,7 @@ class Sessions(Apache):
 
     def test_by_force(self):
         lease = self.leased("read")
-        perl = self.locker()
-        perl.do("$l->acquire_read_lock($s)")
+        perl = self.locker("$l->acquire_read_lock($s)")
         waiter = self.acquire_later("write")
         self.writer_waits()
         self.granted(self.delete(force="true"), 200)
@@ -62,9 +60,7 @@ class Sessions(Apache):
     def test_by_id_and_by_hexadecimal_key_as_ipcrm_does(self):
         for how in ("id", "hex", "-s", "-S"):
             with self.subTest(how=how):
-                perl = self.perl()
-                perl.list(f"($l, $s) = locker({quoted(self.session)}, {options(SemaphoreKey=self.semkey)})")
-                perl.do("$l->acquire_read_lock($s); $l->release_read_lock($s)")
+                perl = self.locker("$l->acquire_read_lock($s); $l->release_read_lock($s)", SemaphoreKey=self.semkey)
                 number = self.there()[0]["id"]
                 self.assertIn(number, [row["id"] for row in self.server.get("/semaphores")["semaphores"]])
                 if how.startswith("-"):

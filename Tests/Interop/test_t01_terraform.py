@@ -134,8 +134,7 @@ class Terraform(LiveTest):
     def test_a_service_that_was_killed_knows_who_locked(self):
         first = self.apply_later(self.folder)
         owner = self.holders()[0]["owner"]
-        self.server.kill()
-        self.server.start()
+        self.server.restart()
         refused = self.terraform(self.folder, "plan")
         self.assertIn(f" (terraform {re.search('already locked:.ID=([0-9a-f-]{36})', refused.stderr, re.S)[1]})", owner)
         self.assertEqual(self.finish(self.folder, first)[0], 0)

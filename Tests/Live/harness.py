@@ -339,6 +339,11 @@ class Server(Client):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
+    def restart(self):
+        """kill -9, and a start."""
+        self.kill()
+        self.start()
+
     def terminate(self, timeout=PATIENCE):
         """SIGTERM; the exit status."""
         self.process.send_signal(signal.SIGTERM)

@@ -119,8 +119,7 @@ class Transferring(BreakTest):
                        self.server.post(f"/leases/{lease['lease']}/renew")):
             self.assertProblem(answer, 410, "released", reason="transferred")
         self.assertProblem(self.server.acquire(self.key()), 423, "locked")
-        self.server.kill()
-        self.server.start()
+        self.server.restart()
         self.assertEqual(self.server.get(f"/leases/{new['lease']}").status, 200)
         self.assertProblem(self.server.get(f"/leases/{lease['lease']}"), 410, "released", reason="transferred")
         self.granted(self.server.release(new), 200)

@@ -107,8 +107,7 @@ class Doors(unittest.TestCase):
                                  dict.fromkeys(self.doors, 200))
                 self.assertEqual({name: answer["lease"] for name, answer in again.items()}, leases)
             if not is_after:
-                self.server.kill()
-                self.server.start()
+                self.server.restart()
 
     def test_one_lock(self):
         self.same_again("/locks/a/acquire", limit=9)

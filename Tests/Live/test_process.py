@@ -185,8 +185,7 @@ class Restarts(ProcessTest):
         self.addCleanup(client.close)
         if client.status == 422:
             self.skipTest("this kernel has no SO_PEERPIDFD")
-        server.kill()
-        server.start()
+        server.restart()
         self.assertEqual(server.acquire(self.key()).status, 423)
         eventually(lambda: server.acquire(self.key()).status == 201, "the grace is over")
 

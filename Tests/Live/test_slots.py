@@ -62,8 +62,7 @@ class Restarts(unittest.TestCase):
         server = Server().ends_with(self).start()
         server.request("PUT", "/locks/k", slots=GPUS, resize="true", pinned="true")
         leases = [server.acquire("k", slots=GPUS, owner="owner " * 10)["slot"] for _ in range(2)]
-        server.kill()
-        server.start()
+        server.restart()
         self.assertEqual(leases + [server.acquire("k", slot="gpu2")["slot"]], GPUS.split(","))
         self.assertEqual(server.acquire("k", limit=3).status, 423)
         self.assertEqual(server.lock("k")["free_slots"], [])

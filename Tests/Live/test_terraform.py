@@ -86,8 +86,7 @@ class Terraform(LiveTest):
 
     def test_a_restart_keeps_who_it_is(self):
         self.ask("LOCK", lock_info(Who="w" * 200 + "é" * 100))
-        self.server.kill()
-        self.server.start()
+        self.server.restart()
         problem = self.assertProblem(self.ask("LOCK", lock_info(OTHER)), 423, "locked", ID=ID)
         self.assertRegex(problem["Who"], "^w{50,}$")
         self.assertEqual(self.ask("LOCK", lock_info()).status, 200)

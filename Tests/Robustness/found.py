@@ -109,8 +109,7 @@ def scribbled_headers(report, chance, count):
                 report.expect(quiet(lambda: segment(server) not in (-1, shmid), 5), f"word {word}: no new ledger")
                 report.expect(quiet(lambda: held(server, lease), 5), f"word {word} = {value}: the lease is gone")
             if kills:
-                server.kill()
-                server.start()
+                server.restart()
             report.expect(held(server, lease), f"word {word} = {value}, {removes}, {kills}: the lease is gone")
 
 
@@ -121,8 +120,7 @@ def restart_loops(report, chance):
         begun = time.monotonic()
         while time.monotonic() < begun + 1 + GRACE:
             time.sleep(chance.uniform(0.1, 0.6))
-            server.kill()
-            server.start()
+            server.restart()
         gone = quiet(lambda: server.get(f"/leases/{timed['lease']}").status == 410, 2)
         report.expect(gone, f"{time.monotonic() - begun:.1f} s after a grant of 1 s the lease is still there")
 
