@@ -85,7 +85,7 @@ struct SystemdCheck {
   /// The files of settings in folders of this name, those of the first place last.
   private func dropIns(_ places: [String], _ name: String) -> [String] {
     places.reversed().flatMap { place in
-      HostFile.names(in: "\(root)\(place)/\(name)").filter { $0.hasSuffix(".conf") }.sorted()
+      HostFile.entries(in: "\(root)\(place)/\(name)").entries.map(\.name).filter { $0.hasSuffix(".conf") }.sorted()
         .map { "\(place)/\(name)/\($0)" }
     }
   }
