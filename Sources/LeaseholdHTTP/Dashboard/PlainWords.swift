@@ -136,7 +136,10 @@ extension LockSnapshot {
 
   /// The room that it has, in words.
   var slotsInWords: String {
-    guard let limit = kind.limit else { return kind == .readersWriter ? "readers and writer" : "" }
+    guard let limit = kind.limit else {
+      if kind == .readersWriter { return "readers and writer" }
+      return available.map { "\($0) to be had" } ?? "slots"
+    }
     if limit == 0 { return "paused" }
     return limit == 1 ? "one at a time" : "\(limit - (available ?? limit)) of \(limit) slots"
   }

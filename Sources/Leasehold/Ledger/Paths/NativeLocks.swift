@@ -141,7 +141,11 @@ extension Ledger {
     let known = lockTable.natives[bound.id.set]
     if let known { try check(confinement, holdersOf: known.locks.values) }
     if !force {
-      if let busy = known?.locks.values.first(where: { !$0.isIdle }) { throw inUse(busy, at: moment.monotonic) }
+      // Of several locks on the set the one that is meant comes first, so that the answer is about it.
+      let busy = known?.locks.values.filter { !$0.isIdle } ?? []
+      if let lock = busy.first(where: { $0.key == key }) ?? busy.min(by: { $0.cell < $1.cell }) {
+        throw inUse(lock, at: moment.monotonic)
+      }
       if let users = nativeUse(native.dialect, bound) { throw Self.inUseNatively(key, users) }
     }
     let outcome = lockTable.remove(set: bound.id.set)
