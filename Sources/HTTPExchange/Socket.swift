@@ -30,7 +30,7 @@ final class Socket: Sendable {
     do throws(HTTPFailure) {
       guard result == 0 || errno == EINPROGRESS || errno == EAGAIN || errno == EINTR else { throw .system(errno) }
       if case .tls(let host, _) = peer.address {
-        tls = try TLSSession(descriptor, host: host, trust: peer.trust)
+        tls = try TLSSession(descriptor, host: host, peer: peer)
       } else {
         tls = nil
       }

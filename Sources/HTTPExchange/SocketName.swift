@@ -58,7 +58,7 @@ private final class NameLookup: Sendable {
     done()
   }
 
-  /// What was found until now.
+  /// The names, once they are found.
   func names() throws(HTTPFailure) -> [SocketName] { try found.withLock(\.self).get() }
 
   static func names(of address: ServiceAddress, flags: Int32) -> Result<[SocketName], HTTPFailure> {

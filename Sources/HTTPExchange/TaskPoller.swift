@@ -29,13 +29,11 @@ final class TaskPoller: Sendable {
 
   static let shared = TaskPoller()
 
-  private let poller: Result<Poller, Poller.Failure>
+  private let poller = try? Poller()
   private let state = Mutex(State())
   private let tokens = Atomic<UInt64>(0)
 
-  private init() {
-    poller = Result { () throws(Poller.Failure) in try Poller() }
-  }
+  private init() {}
 
   /// A number for a wait.
   func token() -> UInt64 { tokens.add(1, ordering: .relaxed).newValue }
@@ -68,13 +66,13 @@ final class TaskPoller: Sendable {
     if let socket = wait.socket {
       // Of a program that was stopped the time goes first: then what came meanwhile is still there.
       if case .timedOut = how, socket.has(wait.events) { how = .ready }
-      if case .success(let poller) = poller { poller.remove(socket.descriptor) }
+      poller?.remove(socket.descriptor)
     }
     wait.continuation.resume(returning: how)
   }
 
   private func begin(_ token: UInt64, _ wait: Wait) {
-    guard case .success(let poller) = poller else {
+    guard let poller else {
       wait.continuation.resume(returning: .failed(EMFILE))
       return
     }

@@ -175,8 +175,8 @@ extension LeaseholdClient {
   }
 }
 
-extension Result where Failure == ClientError {
-  fileprivate init(_ body: () async throws(ClientError) -> Success) async {
-    do throws(ClientError) { self = .success(try await body()) } catch { self = .failure(error) }
+extension Result {
+  init(_ body: () async throws(Failure) -> Success) async {
+    do throws(Failure) { self = .success(try await body()) } catch { self = .failure(error) }
   }
 }

@@ -119,23 +119,13 @@ public struct Want: Sendable, Equatable, ExpressibleByStringLiteral {
   fileprivate var query: [(String, String)] { options.members.map { ($0.name, $0.value.string ?? "\($0.value)") } }
 
   /// Several as a request says them.
-  static func list(_ wants: [Want]) -> JSON {
+  package static func list(_ wants: [Want]) -> JSON {
     .array(wants.map { .object([JSON.Member("key", .string($0.key))] + $0.options.members) })
   }
 }
 
 /// The options of a lease.
 public struct LeaseOptions: Sendable {
-  /// Alone or shared.
-  public var mode = LeaseMode.exclusive
-  /// The slots of a counting lock; `nil` for a readers-writer lock, or whatever the name stands for.
-  public var limit: Int?
-  /// The names of all slots, in place of their number; empty for slots that are alike.
-  public var slots: [String] = []
-  /// The names of slots to take.
-  public var slot: [String] = []
-  /// Slots to take at once, all or none.
-  public var count: Int?
   /// Time until the lease ends unless it is renewed; `nil`: the service's default.
   public var ttl: Duration?
   /// The time to queue while others hold the lock; zero does not wait.
@@ -155,58 +145,29 @@ public struct LeaseOptions: Sendable {
   public var holdAtLeast: Duration?
   /// Stop the process that the lease is bound to before the lock goes on: the time from TERM to KILL.
   public var stopGrace: Duration?
-  /// Do not queue when that many wait already.
-  public var waitersMax: Int?
   /// Ids of leases that are kept meanwhile: when waiting for this one would never end, that is an error at once.
   public var holding: [String] = []
-  /// The trace that the acquire is a part of, as a header `traceparent` (W3C Trace Context): the service's log and its
-  /// events name it.
-  public var traceparent: String?
 
-  /// Exclusive, the service's default ttl, without waiting.
+  /// The service's default ttl, without waiting.
   public init() {}
 
   /// The request for one lock, or for several on one lease.
   ///
-  /// The mode and the number of slots are those of `wants`, and not those that stand here; so are names, where it has
-  /// some.
-  ///
   /// - Parameter verb: `acquire` or `hold`, of one lock.
   public func request(for wants: [Want], verb: String = "acquire") -> Request {
-    let wants = wants.map { want in
-      var want = want
-      if want.names.isEmpty, want.slot.isEmpty { (want.names, want.slot) = (slots, slot) }
-      return want
-    }
     if wants.count == 1 { return Request("POST", ["locks", wants[0].key, verb], query: wants[0].query + timing) }
     let members = [JSON.Member("want", Want.list(wants))] + timing.map { JSON.Member($0.0, .string($0.1)) }
     return Request("POST", ["leases"], json: .object(members))
   }
 
-  /// The parameters as the service knows them.
-  public var query: [(String, String)] { want("").query + timing }
-
-  /// A lock wanted as these options say.
-  package func want(_ key: String) -> Want {
-    var want = Want(key, mode: mode, slots: limit, count: count)
-    (want.names, want.slot) = (slots, slot)
-    return want
-  }
-
   private var timing: [(String, String)] {
-    var query: [(String, String)] = []
-    if let ttl { query.append(("ttl", ttl.wireText)) }
-    if wait > .zero { query.append(("wait", wait.wireText)) }
-    if let label { query.append(("owner", label)) }
-    if let note { query.append(("note", note)) }
-    if let newest { query.append(("newest", newest)) }
-    if let binding { query.append(("bind", binding.text)) }
-    if let cooldown { query.append(("cooldown", cooldown.wireText)) }
-    if let stopGrace { query += [("stop", "term"), ("grace", stopGrace.wireText)] }
-    if let holdAtLeast { query.append(("hold_at_least", holdAtLeast.wireText)) }
-    if !holding.isEmpty { query.append(("holding", holding.joined(separator: ","))) }
-    if let waitersMax { query.append(("max_waiters", "\(waitersMax)")) }
-    return query
+    let all: KeyValuePairs = [
+      "ttl": ttl?.wireText, "wait": wait > .zero ? wait.wireText : nil, "owner": label, "note": note, "newest": newest,
+      "bind": binding?.text, "cooldown": cooldown?.wireText, "stop": stopGrace == nil ? nil : "term",
+      "grace": stopGrace?.wireText, "hold_at_least": holdAtLeast?.wireText,
+      "holding": holding.isEmpty ? nil : holding.joined(separator: ","),
+    ]
+    return all.compactMap { name, value in value.map { (name, $0) } }
   }
 }
 
@@ -230,6 +191,17 @@ public struct Grant: Sendable, Equatable {
   public var ttl: Duration? { json["ttl_ms"].int.flatMap { $0 > 0 ? .milliseconds($0) : nil } }
   /// The whole answer.
   public let json: JSON
+
+  /// The deadline of a grant on the clock of the sendings (rule 22): never later than the service's, however late its
+  /// answer came; `nil` where no clock ends it.
+  package func deadline(sentFirst first: Int64, last: Int64) -> Int64? {
+    guard let ttl = ttl?.wholeNanoseconds else { return nil }
+    // Milliseconds may have been rounded up.
+    let waited = max(0, (json["waited_ms"].int ?? 0) - 1) * 1_000_000
+    let left = (json["expires_in_ms"].int ?? 0) * 1_000_000
+    // The service granted it no sooner than so long after the first sending, and told what was left after the last.
+    return max(first + waited + ttl, last + left)
+  }
 
   /// Reads an answer of acquire, renew or `POST /leases`.
   public init?(json: JSON) {

@@ -41,14 +41,9 @@ public final class Lease: Sendable {
     owner = grant.json["owner"].string
     (keep, client) = (attempt.way, attempt.client)
     ttl = grant.ttl?.wholeNanoseconds ?? 0
-    var (deadline, end) = (Int64.max, Int64.max)
-    if ttl > 0 {
-      // Two times at which it stands for certain (rule 22); milliseconds may have been rounded up.
-      let waited = max(0, (grant.json["waited_ms"].int ?? 0) - 1) * 1_000_000
-      let left = (grant.json["expires_in_ms"].int ?? 0) * 1_000_000
-      deadline = max(attempt.begun + waited + ttl, answer.sent + left)
-      if let holdMax = attempt.wish.maxHold { end = deadline - ttl + holdMax.wholeNanoseconds }
-    }
+    let deadline = grant.deadline(sentFirst: attempt.begun, last: answer.sent) ?? .max
+    var end = Int64.max
+    if ttl > 0, let holdMax = attempt.wish.maxHold { end = deadline - ttl + holdMax.wholeNanoseconds }
     self.end = end
     status = Mutex(LeaseStatus(deadline: deadline, answer, grace: Self.grace(answer)))
     if let stream {
@@ -142,10 +137,15 @@ public final class Lease: Sendable {
 
   /// Notes that a newer request of its group waits.
   func askToYield() {
+    status.withLock { $0.isAskedToYield = true }
+    tell(\.hearsOfYield)
+  }
+
+  /// Calls those of the listeners, once.
+  private func tell(_ isMeant: (LeaseStatus.Listener) -> Bool) {
     let listeners = status.withLock { status in
-      defer { status.listeners.removeAll(where: \.hearsOfYield) }
-      status.isAskedToYield = true
-      return status.listeners.filter(\.hearsOfYield)
+      defer { status.listeners.removeAll(where: isMeant) }
+      return status.listeners.filter(isMeant)
     }
     for listener in listeners { listener.call() }
   }
@@ -185,11 +185,7 @@ public final class Lease: Sendable {
   private func stop() {
     client.watcher.remove(self)
     alarm.ring()
-    let listeners = status.withLock { status in
-      defer { status.listeners = [] }
-      return status.listeners
-    }
-    for listener in listeners { listener.call() }
+    tell { _ in true }
   }
 
   /// Takes what the service said of it.

@@ -1,5 +1,3 @@
-internal import Glibc
-
 // What a holder asks of a lease, and waits for.
 extension Lease {
   /// Waits until it is lost, and says how; `nil` when it was given back, or the task is canceled.
@@ -45,7 +43,7 @@ extension Lease {
 
   /// The variables for a program that is started under it, as `leasehold run` gives it.
   public var environment: [String: String] {
-    let outer = getenv("LEASEHOLD_HOLDING").map { String(cString: $0) + "," } ?? ""
+    let outer = Environment.value("LEASEHOLD_HOLDING").map { $0 + "," } ?? ""
     let (keys, names) = (locks.map(\.key), locks.flatMap(\.slots))
     let slots = names.isEmpty ? [:] : ["LEASEHOLD_SLOT": names.joined(separator: ",")]
     return [

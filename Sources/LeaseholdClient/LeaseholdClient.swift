@@ -1,3 +1,7 @@
+/// Answers are ``JSON``, and addresses and answers are those of ``HTTPExchange``, so users of the client have their
+/// members without another import.
+@_exported public import HTTPExchange
+@_exported public import JSONText
 internal import LeaseholdHost
 import Synchronization
 
@@ -146,15 +150,11 @@ public final class LeaseholdClient: Sendable {
   }
 
   private func firstError(_ failure: HTTPFailure, before deadline: Int64) async -> ClientError {
-    guard !hasAnswered.load(ordering: .relaxed), let peer = endpoint.peerOfTLS(after: failure) else {
+    guard !hasAnswered.load(ordering: .relaxed), let probe = endpoint.probe(after: failure) else {
       return endpoint.error(failure)
     }
-    do throws(HTTPFailure) {
-      try await HTTPConnection(peer).open(before: deadline)
-      return endpoint.error(failure, probe: nil)
-    } catch let probe {
-      return endpoint.error(failure, probe: probe)
-    }
+    return endpoint.error(
+      failure, await Result { () async throws(HTTPFailure) in try await probe.open(before: deadline) })
   }
 }
 

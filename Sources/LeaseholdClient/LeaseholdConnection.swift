@@ -37,7 +37,7 @@ public final class LeaseholdConnection: Sendable {
       } catch .system {
         // The service may have closed it in the same moment.
       } catch {
-        throw clientError(error)
+        throw endpoint.error(error)
       }
     }
     do throws(HTTPFailure) {
@@ -72,7 +72,7 @@ public final class LeaseholdConnection: Sendable {
       do throws(HTTPFailure) {
         line = try reader.readLine(deadline: HostClock.monotonic(after: silence))
       } catch {
-        throw clientError(error)
+        throw endpoint.error(error)
       }
       guard let line, try body(String(decoding: line, as: UTF8.self)) else { break }
     }
@@ -81,16 +81,9 @@ public final class LeaseholdConnection: Sendable {
 
   /// The error for a failure of a connection's first request.
   private func firstError(_ failure: HTTPFailure, before deadline: Int64) -> ClientError {
-    guard let peer = endpoint.peerOfTLS(after: failure) else { return endpoint.error(failure) }
-    do throws(HTTPFailure) {
-      try HTTPConnection(peer).open(before: deadline)
-      return endpoint.error(failure, probe: nil)
-    } catch let probe {
-      return endpoint.error(failure, probe: probe)
-    }
+    guard let probe = endpoint.probe(after: failure) else { return endpoint.error(failure) }
+    return endpoint.error(failure, Result { () throws(HTTPFailure) in try probe.open(before: deadline) })
   }
-
-  private func clientError(_ failure: HTTPFailure) -> ClientError { endpoint.error(failure) }
 }
 
 extension ServiceEndpoint {
@@ -106,21 +99,22 @@ extension ServiceEndpoint {
     }
   }
 
-  /// The same port with TLS, where plain HTTP failed as it does when TLS is spoken there: such a service just hangs up.
-  func peerOfTLS(after failure: HTTPFailure) -> HTTPPeer? {
+  /// A connection with TLS to the same port, where plain HTTP failed as it does when TLS is spoken there: such a
+  /// service just hangs up.
+  func probe(after failure: HTTPFailure) -> HTTPConnection? {
     guard case .tcp(let host, let port) = address else { return nil }
     guard failure == .system(ECONNRESET) || failure == .system(EPROTO) else { return nil }
     var secure = peer
     (secure.address, secure.patience) = (.tls(host: host, port: port), .seconds(1))
-    return secure
+    return HTTPConnection(secure)
   }
 
-  /// The error for a failure, when a try to speak TLS came to `probe`; `nil` is success.
-  func error(_ failure: HTTPFailure, probe: HTTPFailure?) -> ClientError {
+  /// The error for a failure, after a try to speak TLS.
+  func error(_ failure: HTTPFailure, _ probe: Result<Void, HTTPFailure>) -> ClientError {
     switch probe {
-    case nil: break
-    case .tls(let trouble)? where !trouble.isForeign: break
-    default: return error(failure)
+    case .failure(.tls(let trouble)) where !trouble.isForeign: break
+    case .failure: return error(failure)
+    case .success: break
     }
     return .insecure(address, reason: "what listens there speaks TLS: give an address with https://")
   }

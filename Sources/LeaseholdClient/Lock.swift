@@ -130,19 +130,16 @@ public struct Lock: Sendable {
   }
 }
 
-/// A ``Lock`` that makes sense, with nothing left open.
+/// A ``Lock`` that makes sense.
 struct Wish: Sendable {
   static let ttlLeast = Duration.milliseconds(100)
 
-  let wants: [Want]
-  let waits: Bool
-  let ttl: Duration
-  let maxHold: Duration?
-  let keep: Keep
-  /// The parameters that the service is told as they are.
-  private let options: LeaseOptions
+  private let lock: Lock
 
-  var keys: [String] { wants.map(\.key) }
+  var keys: [String] { lock.wants.map(\.key) }
+  var waits: Bool { lock.wait != .zero }
+  var maxHold: Duration? { lock.maxHold }
+  var keep: Keep { lock.ttl == nil ? lock.keep : .renewal }
 
   /// - Throws: ``ClientError/invalid(_:parameter:)``.
   init(_ lock: Lock) throws(ClientError) {
@@ -166,11 +163,18 @@ struct Wish: Sendable {
     if lock.keep == .stream, lock.wants.count > 1 {
       throw .invalid("a stream keeps one lock; several are kept by process or renewal", parameter: "keep")
     }
-    wants = lock.wants
-    waits = lock.wait != .zero
-    ttl = lock.ttl ?? .seconds(30)
-    maxHold = lock.maxHold
-    keep = lock.ttl == nil ? lock.keep : .renewal
+    self.lock = lock
+  }
+
+  /// The way a lease is kept by a client.
+  func way(_ client: LeaseholdClient) -> Keep {
+    if keep != .auto { return keep }
+    if !client.isUnseen.load(ordering: .relaxed) { return .process }
+    return lock.wants.count > 1 ? .renewal : .stream
+  }
+
+  /// The request for a lease that is kept in a way.
+  func request(_ way: Keep, wait: Duration, holding: [String]) -> Request {
     var options = LeaseOptions()
     options.label = lock.owner ?? Self.programOwner
     options.cooldown = lock.cooldown
@@ -178,19 +182,6 @@ struct Wish: Sendable {
     options.stopGrace = lock.stopGrace
     options.newest = lock.newest
     options.note = lock.note
-    self.options = options
-  }
-
-  /// The way a lease is kept by a client.
-  func way(_ client: LeaseholdClient) -> Keep {
-    if keep != .auto { return keep }
-    if !client.isUnseen.load(ordering: .relaxed) { return .process }
-    return wants.count > 1 ? .renewal : .stream
-  }
-
-  /// The request for a lease that is kept in a way.
-  func request(_ way: Keep, wait: Duration, holding: [String]) -> Request {
-    var options = options
     options.wait = wait
     options.holding = holding
     options.ttl = maxHold
@@ -198,10 +189,12 @@ struct Wish: Sendable {
     case .process, .cgroup:
       options.binding = way == .process ? .process(getpid()) : .cgroup(nil)
       options.ttl = maxHold ?? .zero
-    case .renewal: options.ttl = min(ttl, maxHold ?? ttl)
+    case .renewal:
+      let ttl = lock.ttl ?? .seconds(30)
+      options.ttl = min(ttl, maxHold ?? ttl)
     case .stream, .auto: break
     }
-    return options.request(for: wants, verb: way == .stream ? "hold" : "acquire")
+    return options.request(for: lock.wants, verb: way == .stream ? "hold" : "acquire")
   }
 
   /// `USER@HOST PROGRAM` in 128 bytes (rule 8).
@@ -229,7 +222,7 @@ struct Holding: Sendable {
     let leases = (lock.holding + Lease.ofContext.reversed()).filter { $0.client === client && $0.isHeld }
     let ofWanted = leases.filter { !wanted.isDisjoint(with: $0.keys) }
     var ids = ofWanted.map(\.id)
-    let outer = getenv("LEASEHOLD_HOLDING").map { String(cString: $0) } ?? ""
+    let outer = Environment.value("LEASEHOLD_HOLDING") ?? ""
     for id in leases.map(\.id) + outer.split(separator: ",").map(String.init).filter({ $0.utf8.count == 32 })
     where !ids.contains(id) { ids.append(id) }
     self.ids = Array(ids.prefix(Self.idsMax))

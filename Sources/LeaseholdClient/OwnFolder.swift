@@ -11,7 +11,7 @@ public struct OwnFolder: Sendable, Equatable {
   /// `/tmp/leasehold-UID`.
   public static var current: OwnFolder {
     let name = "leasehold"
-    if let runtime = getenv("XDG_RUNTIME_DIR").map({ String(cString: $0) }), runtime.hasPrefix("/"),
+    if let runtime = Environment.value("XDG_RUNTIME_DIR"), runtime.hasPrefix("/"),
       isOwn(runtime), runtime.utf8.count + name.utf8.count + socketName.utf8.count + 2 < 108
     {
       return OwnFolder(path: "\(runtime)/\(name)")

@@ -89,6 +89,14 @@ extension Response {
   /// The body as JSON.
   public var json: JSON { JSON(body) ?? .null }
 
+  /// The lease that it tells.
+  ///
+  /// - Throws: ``ClientError/problem(_:)``, and ``ClientError/malformed(_:)`` where there is none.
+  package func grant() throws(ClientError) -> Grant {
+    guard let grant = Grant(json: try checked().json) else { throw .malformed("an answer without a lease") }
+    return grant
+  }
+
   /// Itself when the status is below 400.
   ///
   /// - Throws: ``ClientError/problem(_:)``.

@@ -20,26 +20,32 @@ public struct ServiceEndpoint: Sendable, Equatable {
 
   /// The service as connections know it.
   var peer: HTTPPeer {
-    HTTPPeer(address, trust: TLSTrust(authorities: authorities, setting: "--cacert or LEASEHOLD_CACERT"))
+    HTTPPeer(address, authorities: authorities, setting: "--cacert or LEASEHOLD_CACERT")
   }
 
   /// The endpoint that `LEASEHOLD_URL`, `LEASEHOLD_TOKEN` and `LEASEHOLD_CACERT` name; without an address, the service
   /// that ``ServiceAddress/found()`` finds.
   ///
+  /// - Parameter url: In place of `LEASEHOLD_URL`.
   /// - Throws: ``ClientError/badAddress(_:)`` when the URL is none.
-  public static func fromEnvironment() throws(ClientError) -> ServiceEndpoint {
-    func value(_ name: String) -> String? {
-      getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
-    }
-    var endpoint = ServiceEndpoint(token: value("LEASEHOLD_TOKEN"))
-    endpoint.authorities = value("LEASEHOLD_CACERT")
-    guard let url = value("LEASEHOLD_URL") else {
+  public static func fromEnvironment(url: String? = nil) throws(ClientError) -> ServiceEndpoint {
+    var endpoint = ServiceEndpoint(token: Environment.value("LEASEHOLD_TOKEN"))
+    endpoint.authorities = Environment.value("LEASEHOLD_CACERT")
+    if let url = url ?? Environment.value("LEASEHOLD_URL") {
+      guard let address = ServiceAddress(url) else { throw .badAddress(url) }
+      endpoint.address = address
+    } else {
       endpoint.address = .found()
-      return endpoint
     }
-    guard let address = ServiceAddress(url) else { throw .badAddress(url) }
-    endpoint.address = address
     return endpoint
+  }
+}
+
+/// The environment of this process.
+package enum Environment {
+  /// A variable's value; `nil` when it is not set or empty.
+  package static func value(_ name: String) -> String? {
+    getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
   }
 }
 

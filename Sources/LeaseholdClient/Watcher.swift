@@ -5,8 +5,6 @@ import Synchronization
 final class Watcher: Sendable {
   private struct State {
     var leases: [String: Lease] = [:]
-    /// The number of those that are not renewed.
-    var count = 0
     var isRunning = false
     /// When there was one last, on CLOCK_MONOTONIC.
     var lastSeen = Int64(0)
@@ -29,7 +27,6 @@ final class Watcher: Sendable {
     let begins = state.withLock { state in
       state.leases[lease.ref] = lease
       guard lease.keep != .renewal else { return false }
-      state.count += 1
       defer { state.isRunning = true }
       return !state.isRunning
     }
@@ -42,9 +39,7 @@ final class Watcher: Sendable {
     state.withLock { state in
       guard state.leases[lease.ref] === lease else { return }
       state.leases[lease.ref] = nil
-      guard lease.keep != .renewal else { return }
-      state.count -= 1
-      state.lastSeen = HostClock.monotonic()
+      if lease.keep != .renewal { state.lastSeen = HostClock.monotonic() }
     }
   }
 
@@ -67,7 +62,8 @@ final class Watcher: Sendable {
 
   private func isWanted(orEnds: Bool = false) -> Bool {
     state.withLock { state in
-      let isWanted = state.count > 0 || HostClock.monotonic() - state.lastSeen < Self.linger.wholeNanoseconds
+      let hasFollowers = state.leases.values.contains { $0.keep != .renewal }
+      let isWanted = hasFollowers || HostClock.monotonic() - state.lastSeen < Self.linger.wholeNanoseconds
       if orEnds { state.isRunning = isWanted }
       return isWanted
     }

@@ -61,8 +61,8 @@ public final class EtcdLockService: LockService, EventService, LockWatchService,
       guard let address = ServiceAddress(text, port: 2379), text.utf8.starts(with: "http".utf8) else {
         throw .badEndpoint(text)
       }
-      var peer = HTTPPeer(address, trust: TLSTrust(authorities: configuration.authorities, setting: "--etcd-ca"))
-      peer.trust.certificate = configuration.certificate
+      var peer = HTTPPeer(address, authorities: configuration.authorities, setting: "--etcd-ca")
+      peer.certificate = configuration.certificate
       peers.append(peer)
     }
     guard !peers.isEmpty else { throw .badEndpoint("") }

@@ -24,7 +24,8 @@ final class DaemonSignals: Sendable {
   init(log: DaemonLog, drainTimeout: TimeSpan) throws(Failure) {
     self.log = log
     patience = TimeSpan(nanoseconds: drainTimeout.nanoseconds + Self.spare.nanoseconds)
-    guard let caught = CaughtSignals([SIGTERM, SIGINT, SIGHUP]),
+    let signals = [SIGTERM, SIGINT, SIGHUP]
+    guard let caught = CaughtSignals(signals, always: signals),
       HostThread(named: "lh-signals", { [self] in run(caught) }) != nil
     else { throw Failure("signals cannot be caught: no thread, or no pipe, is left", .cannotCreate) }
   }

@@ -47,20 +47,10 @@ extension LeaseholdCommand {
 
   /// Parses the arguments.
   ///
-  /// The commands that scripts call often are read without the parser where that is possible. Of the others, one whose
-  /// configuration names this program is asked alone first: the parser looks at all it is given several times. The
-  /// whole tree reads what that one does not take, and says why.
+  /// The commands that scripts call often are read without the parser where that is possible.
   static func parsed(_ arguments: [String]) throws -> any ParsableCommand {
     if let command = quick(arguments) { return command }
     if let unknown = unknownCommand(arguments) { throw unknown }
-    if let name = arguments.first,
-      let type = all.first(where: {
-        $0.configuration._superCommandName != nil && $0.configuration.commandName == name
-      }),
-      let command = try? type.parseAsRoot(Array(arguments.dropFirst())), Swift.type(of: command) == type
-    {
-      return command
-    }
     return try parseAsRoot(arguments)
   }
 

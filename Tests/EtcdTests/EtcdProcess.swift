@@ -66,7 +66,7 @@ final class EtcdProcess {
   func resume() { kill(process, SIGCONT) }
 
   static func peer(_ port: UInt16) -> HTTPPeer {
-    HTTPPeer(.tcp(host: "127.0.0.1", port: port), trust: TLSTrust(setting: "--etcd-ca"))
+    HTTPPeer(.tcp(host: "127.0.0.1", port: port), setting: "--etcd-ca")
   }
 
   /// A gateway to it, once it answers.

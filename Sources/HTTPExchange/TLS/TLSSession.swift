@@ -7,28 +7,24 @@ internal import Glibc
 final class TLSSession: @unchecked Sendable {
   private let session: gnutls_session_t
   private let credentials: gnutls_certificate_credentials_t
-  private let host: String
+  private let peer: HTTPPeer
   /// The library keeps a pointer to the name, not the name.
   private let hostText: UnsafeMutablePointer<CChar>
-  private let trust: TLSTrust
   private var isEstablished = false
   private var early: [UInt8] = []
 
   /// Prepares a session with the host of a name or an address.
   ///
-  /// - Parameters:
-  ///   - descriptor: The socket; its maker closes it, after this is gone.
-  ///   - trust: The authorities that vouch for the peer, and what this side shows.
-  init(_ descriptor: Int32, host: String, trust: TLSTrust) throws(HTTPFailure) {
-    let credentials = try Self.credentials(trust)
+  /// - Parameter descriptor: The socket; its maker closes it, after this is gone.
+  init(_ descriptor: Int32, host: String, peer: HTTPPeer) throws(HTTPFailure) {
+    let credentials = try Self.credentials(peer)
     var made: gnutls_session_t?
     let flags = UInt32(GNUTLS_CLIENT) | UInt32(GNUTLS_NONBLOCK) | UInt32(GNUTLS_NO_SIGNAL) | UInt32(GNUTLS_NO_TICKETS)
     guard let hostText = strdup(host), gnutls_init(&made, flags) == 0, let made else {
       gnutls_certificate_free_credentials(credentials)
       throw .tls(TLSTrouble("there is no memory for a TLS session"))
     }
-    (session, self.credentials, self.trust) = (made, credentials, trust)
-    (self.host, self.hostText) = (host, hostText)
+    (session, self.credentials, self.peer, self.hostText) = (made, credentials, peer, hostText)
     gnutls_set_default_priority_append(session, "-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2", nil, 0)
     gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, UnsafeMutableRawPointer(credentials))
     // A name, not an address, may be told to the other side before it shows its certificate (RFC 6066, 3).
@@ -58,7 +54,7 @@ final class TLSSession: @unchecked Sendable {
         return ()
       }
       if status == GNUTLS_E_AGAIN { return nil }
-      if gnutls_error_is_fatal(status) != 0 { throw .tls(TLSTrouble(status, session, host: host, trust: trust)) }
+      if gnutls_error_is_fatal(status) != 0 { throw .tls(TLSTrouble(status, session, peer)) }
     }
   }
 
@@ -111,26 +107,26 @@ final class TLSSession: @unchecked Sendable {
     // The connection went away without a word, as one of TCP does.
     case GNUTLS_E_PREMATURE_TERMINATION, GNUTLS_E_PULL_ERROR, GNUTLS_E_PUSH_ERROR, GNUTLS_E_INVALID_SESSION:
       throw .system(ECONNRESET)
-    default: throw .tls(TLSTrouble(status, session, host: host, trust: trust))
+    default: throw .tls(TLSTrouble(status, session, peer))
     }
   }
 
-  /// The words of a trust as the library takes them.
-  private static func credentials(_ trust: TLSTrust) throws(HTTPFailure) -> gnutls_certificate_credentials_t {
+  /// The authorities that vouch for a peer, and the certificate that is shown to it, as the library takes them.
+  private static func credentials(_ peer: HTTPPeer) throws(HTTPFailure) -> gnutls_certificate_credentials_t {
     var made: gnutls_certificate_credentials_t?
     guard gnutls_certificate_allocate_credentials(&made) == 0, let made else {
       throw .tls(TLSTrouble("there is no memory for certificates"))
     }
     do throws(HTTPFailure) {
-      if let authorities = trust.authorities {
+      if let authorities = peer.authorities {
         let count = gnutls_certificate_set_x509_trust_file(made, authorities, GNUTLS_X509_FMT_PEM)
         guard count > 0 else {
-          throw .tls(TLSTrouble("\(authorities), which \(trust.setting) names: \(flaw(of: authorities))"))
+          throw .tls(TLSTrouble("\(authorities), which \(peer.setting) names: \(flaw(of: authorities))"))
         }
       } else {
         gnutls_certificate_set_x509_system_trust(made)
       }
-      guard let own = trust.certificate else { return made }
+      guard let own = peer.certificate else { return made }
       let status = gnutls_certificate_set_x509_key_file(made, own.file, own.key, GNUTLS_X509_FMT_PEM)
       guard status >= 0 else {
         let reason = String(cString: gnutls_strerror(status))

@@ -18,10 +18,10 @@ package struct TLSTrouble: Equatable, Sendable {
     "it does not answer as TLS does; if it speaks plain HTTP, give an address with http://", isForeign: true)
 
   /// The trouble that a status of the library means.
-  init(_ status: Int32, _ session: gnutls_session_t, host: String, trust: TLSTrust) {
+  init(_ status: Int32, _ session: gnutls_session_t, _ peer: HTTPPeer) {
     switch status {
     case GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR, GNUTLS_E_CERTIFICATE_ERROR:
-      self.init(Self.certificate(session, host: host, trust: trust))
+      self.init(Self.certificate(session, peer))
     case GNUTLS_E_UNEXPECTED_PACKET_LENGTH, GNUTLS_E_UNSUPPORTED_VERSION_PACKET, GNUTLS_E_UNEXPECTED_PACKET,
       GNUTLS_E_RECORD_OVERFLOW, GNUTLS_E_PREMATURE_TERMINATION, GNUTLS_E_PULL_ERROR, GNUTLS_E_PUSH_ERROR:
       self.init(
@@ -35,15 +35,15 @@ package struct TLSTrouble: Equatable, Sendable {
   }
 
   /// All that is wrong with the certificate that the service has shown.
-  private static func certificate(_ session: gnutls_session_t, host: String, trust: TLSTrust) -> String {
+  private static func certificate(_ session: gnutls_session_t, _ peer: HTTPPeer) -> String {
     let status = gnutls_session_get_verify_cert_status(session)
     func has(_ flag: gnutls_certificate_status_t) -> Bool { status & flag.rawValue != 0 }
     var reasons: [String] = []
     if has(GNUTLS_CERT_SIGNER_NOT_FOUND) || has(GNUTLS_CERT_SIGNER_NOT_CA) {
       reasons.append(
-        trust.authorities != nil
-          ? "no certificate of \(trust.setting) vouches for the service's: name the file of its own CA"
-          : "nobody whom this system trusts vouches for its certificate: name its CA with \(trust.setting)")
+        peer.authorities != nil
+          ? "no certificate of \(peer.setting) vouches for the service's: name the file of its own CA"
+          : "nobody whom this system trusts vouches for its certificate: name its CA with \(peer.setting)")
     }
     if has(GNUTLS_CERT_EXPIRED) {
       reasons.append("its certificate has expired: renew it and restart the service, or mend this host's clock")
@@ -54,7 +54,7 @@ package struct TLSTrouble: Equatable, Sendable {
     if has(GNUTLS_CERT_UNEXPECTED_OWNER) {
       let names = names(session)
       reasons.append(
-        "its certificate is not for '\(host)'"
+        "its certificate is not for '\(peer.address.hostAndPort?.host ?? "")'"
           + (names.isEmpty ? "" : " but for \(names.joined(separator: ", ")): use such a name in the address"))
     }
     if has(GNUTLS_CERT_REVOKED) { reasons.append("its certificate was revoked") }

@@ -74,14 +74,6 @@ enum AgeText {
   }
 }
 
-/// The environment of this process.
-enum Environment {
-  /// A variable's value; `nil` when it is not set or empty.
-  static func value(_ name: String) -> String? {
-    getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
-  }
-}
-
 /// Runs the body, which takes a lock, with a status and perhaps silence of its own for one that others hold.
 func failing<Value>(
   busy: Int32 = ExitStatus.temporaryFailure.rawValue, isQuiet: Bool = false, _ body: () throws -> Value

@@ -6,7 +6,7 @@ internal import LeaseholdHost
 /// `leasehold acquire`: takes a lock and prints the lease.
 struct AcquireCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "acquire", _superCommandName: "leasehold", abstract: "Take a lock and print the lease's id.",
+    commandName: "acquire", abstract: "Take a lock and print the lease's id.",
     discussion: """
       Waits without end unless -w or -n is given. The lease ends by itself after its ttl: renew it in time. \
       `leasehold run` does all of that for a command.
@@ -36,11 +36,10 @@ struct AcquireCommand: ParsableCommand {
   mutating func run() throws {
     var options = try lock.lease()
     options.binding = bind.map(Binding.init)
-    let isForCgroup = if case .cgroup = options.binding { true } else { false }
-    if isForCgroup { lock.noStart = true }
+    if case .cgroup = options.binding { lock.noStart = true }
     options.stopGrace = try grace.map { try LockOptions.duration($0, of: "--grace") }
     let lease = try failing(isQuiet: lock.quiet) {
-      let endpoint = try isForCgroup ? ask.service.endpointForCgroup() : ask.service.endpoint(mayStart: !lock.noStart)
+      let endpoint = try ask.service.endpoint(mayStart: !lock.noStart, for: options.binding)
       var acquisition = try lock.acquisition(endpoint, keys, options)
       return try acquisition.lease()
     }
@@ -51,7 +50,7 @@ struct AcquireCommand: ParsableCommand {
 /// `leasehold release`: gives leases back.
 struct ReleaseCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "release", _superCommandName: "leasehold", abstract: "Give leases back; a second time is no error.")
+    commandName: "release", abstract: "Give leases back; a second time is no error.")
 
   @Flag(help: "Free the lock at once, even if --at-least keeps it.")
   var early = false
@@ -80,7 +79,7 @@ private func named(_ leases: [String]) -> [String] {
 /// `leasehold renew`: moves a lease's deadline.
 struct RenewCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "renew", _superCommandName: "leasehold", abstract: "Move deadlines of leases to their ttl from now.")
+    commandName: "renew", abstract: "Move deadlines of leases to their ttl from now.")
 
   @Option(help: ArgumentHelp("A new ttl (default: the lease's own).", valueName: "time"))
   var ttl: String?
@@ -167,10 +166,8 @@ struct AddCommand: ParsableCommand {
   func run() throws {
     let id = try lease.id()
     if !ask.service.isNamed { OwnService.revive() }
-    let want = keys.map { key -> JSON in
-      ["key": .string(key), "mode": shared ? .string("shared") : nil, "limit": limit.map { .number($0) }]
-    }
-    try ask.show(Request("POST", ["leases", id, "add"], json: ["want": .array(want)])) { answer in
+    let wants = keys.map { Want($0, mode: shared ? .shared : .exclusive, slots: limit) }
+    try ask.show(Request("POST", ["leases", id, "add"], json: ["want": Want.list(wants)])) { answer in
       answer["locks"].elements.map { VisibleText.of($0["key"].string ?? "") }.joined(separator: "\n")
     }
   }
@@ -202,7 +199,7 @@ struct NoteCommand: ParsableCommand {
 /// `leasehold hold`: holds a lock as long as it runs.
 struct HoldCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "hold", _superCommandName: "leasehold", abstract: "Hold a lock until this command ends.",
+    commandName: "hold", abstract: "Hold a lock until this command ends.",
     discussion: """
       Prints the lease's id as soon as it has the lock. The lease lives as long as the connection: however this \
       command ends, the lock is free. Ends with 70 when the lease ends first.
@@ -220,7 +217,7 @@ struct HoldCommand: ParsableCommand {
     options.wait = try lock.waiting() ?? .seconds(3600)
     options.holding = Enclosing.current.held(at: endpoint)
     if !options.holding.isEmpty { options.wait = max(options.wait, .milliseconds(1)) }
-    let request = Request("POST", ["locks", key, "hold"], query: options.query).within(options.wait + .seconds(5))
+    let request = options.request(for: [lock.want(key)], verb: "hold").within(options.wait + .seconds(5))
     let isWaiting = options.wait > .zero
     let ended = try failing(isQuiet: lock.quiet) {
       do {

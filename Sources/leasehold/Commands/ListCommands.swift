@@ -30,14 +30,23 @@ struct LocksCommand: ParsableCommand {
       return
     }
     let list = Request("GET", ["locks"], given: ["key": prefix?.text, "state": state])
-    if who {
-      return try ask.showEach(list, "locks", by: { $0["longest_wait_ms"].int ?? -1 }, of: ["locks"], Self.text)
-    }
+    if who { return try showEach(list) }
     try ask.showList(list, "locks") { locks in
       Table(
         locks, ("LOCK", \.["key"].cell), ("KIND", \.["kind"].cell), ("LIMIT", \.["limit"].cell),
         ("FREE", \.["available"].cell), ("HELD", \.["held"].cell), ("WAITING", \.["waiting"].cell),
         ("NATIVE", \.["native_held"].cell), ("FENCE", \.["fence"].cell))
+    }
+  }
+
+  /// Shows each lock of a list, the longest wait first; one that is gone meanwhile, or that its name alone does not
+  /// find, is left out.
+  private func showEach(_ list: Request) throws {
+    func wait(_ lock: JSON) -> Int64 { lock["longest_wait_ms"].int ?? -1 }
+    let connection = LeaseholdConnection(try ask.service.endpoint())
+    for lock in try connection.entries(of: list, "locks").sorted(by: { wait($0) > wait($1) }) {
+      let response = try connection.send(Request("GET", ["locks", lock["key"].string ?? ""]))
+      if let found = try? response.checked() { ask.show(found, Self.text) }
     }
   }
 
@@ -117,7 +126,7 @@ struct ReadyCommand: ParsableCommand {
 
   @OptionGroup var ask: AskOptions
 
-  func run() throws { try Probe.run(ask, "readyz") }
+  func run() throws { try ask.probe("readyz") }
 }
 
 /// Asks for a sign of life of the service.
@@ -127,12 +136,5 @@ struct LiveCommand: ParsableCommand {
 
   @OptionGroup var ask: AskOptions
 
-  func run() throws { try Probe.run(ask, "healthz") }
-}
-
-/// The work of both probes.
-enum Probe {
-  static func run(_ ask: AskOptions, _ path: String) throws {
-    try ask.show(Request("GET", [path]).within(.seconds(5))) { $0["status"].string ?? "ok" }
-  }
+  func run() throws { try ask.probe("healthz") }
 }

@@ -21,9 +21,12 @@ struct AskOptions: ParsableArguments {
       _ throws(ClientError) in
       try connection.send(request).checked()
     }
-    let answer = response.json
-    if json { Output.writeJSON(response.body) } else { Output.write(text(answer)) }
-    return answer
+    show(response, text)
+    return response.json
+  }
+
+  func show(_ response: Response, _ text: (JSON) -> String) {
+    if json { Output.writeJSON(response.body) } else { Output.write(text(response.json)) }
   }
 
   /// Asks for all pages of a list; prints each as one line of JSON, or a table of all.
@@ -33,18 +36,9 @@ struct AskOptions: ParsableArguments {
     if !json { Output.write(table(entries).text) }
   }
 
-  /// Asks for all pages of a list and then for each entry, those of the largest number first; an entry that is gone
-  /// meanwhile, or that its name alone does not find, is left out.
-  func showEach(
-    _ request: Request, _ member: String, by number: (JSON) -> Int64, of path: [String], _ text: (JSON) -> String
-  ) throws {
-    let connection = LeaseholdConnection(try service.endpoint())
-    for entry in try connection.entries(of: request, member).sorted(by: { number($0) > number($1) }) {
-      guard let key = entry["key"].string else { continue }
-      let response = try connection.send(Request("GET", path + [key]))
-      guard let found = try? response.checked() else { continue }
-      if json { Output.writeJSON(found.body) } else { Output.write(text(found.json)) }
-    }
+  /// Asks for a sign of life.
+  func probe(_ path: String) throws {
+    try show(Request("GET", [path]).within(.seconds(5))) { $0["status"].string ?? "ok" }
   }
 }
 

@@ -23,36 +23,23 @@ struct ServiceOptions: ParsableArguments {
   /// The service that `--url`, `$LEASEHOLD_URL`, `$LEASEHOLD_TOKEN` and `$LEASEHOLD_CACERT` name, for the trace of
   /// `$TRACEPARENT`.
   ///
-  /// - Parameter mayStart: Whether the user's own service is started where no address is given and no service is there.
-  func endpoint(mayStart: Bool = false) throws -> ServiceEndpoint {
-    var endpoint: ServiceEndpoint
-    if let url {
-      guard let address = ServiceAddress(url) else { throw ClientError.badAddress(url) }
-      endpoint = ServiceEndpoint(address)
-      endpoint.token = Environment.value("LEASEHOLD_TOKEN")
-      endpoint.authorities = Environment.value("LEASEHOLD_CACERT")
-    } else {
-      endpoint = try ServiceEndpoint.fromEnvironment()
-      if mayStart, !isNamed, endpoint.address == .standard {
-        endpoint.address = try OwnService.found()
-      }
-    }
+  /// - Parameters:
+  ///   - mayStart: Whether the user's own service is started where no address is given and no service is there.
+  ///   - binding: The end of the lease. For one that ends with a cgroup none is started: it would run in the cgroup of
+  ///     the command, which then would never be empty.
+  func endpoint(mayStart: Bool = false, for binding: Binding? = nil) throws -> ServiceEndpoint {
+    var endpoint = try ServiceEndpoint.fromEnvironment(url: url)
     if let cacert { endpoint.authorities = cacert }
     endpoint.traceparent = Environment.value("TRACEPARENT")
-    return endpoint
-  }
-
-  /// The service for a lease that ends with a cgroup.
-  ///
-  /// None is started: it would run in the cgroup of the command, which then would never be empty.
-  func endpointForCgroup() throws -> ServiceEndpoint {
-    let endpoint = try endpoint()
-    guard isNamed || endpoint.address != .standard || endpoint.address.accepts else {
+    guard !isNamed, endpoint.address == .standard else { return endpoint }
+    if case .cgroup = binding {
+      guard !endpoint.address.accepts else { return endpoint }
       throw Failure(
         "there is no service, and --bind cgroup starts none of your own: it would run in the cgroup, which then would "
           + "never be empty; start one elsewhere (systemctl start leasehold, systemd-run --user leasehold serve "
           + "--unix own), or leave --bind away", .unavailable)
     }
+    if mayStart { endpoint.address = try OwnService.found() }
     return endpoint
   }
 }
@@ -139,31 +126,17 @@ struct LockOptions: ParsableArguments {
   }
 
   /// The number of slots, where it is no list of names.
-  private var limit: Int? { slots.flatMap { Int($0) } }
+  var limit: Int? { slots.flatMap { Int($0) } }
 
   /// The options of the lease that was asked for, but for the waiting.
   func lease() throws -> LeaseOptions {
     var options = LeaseOptions()
-    options.mode = shared ? .shared : .exclusive
-    options.limit = limit
-    options.count = count
-    if limit == nil { options.slots = slots?.split(separator: ",").map(String.init) ?? [] }
-    options.slot = slot?.split(separator: ",").map(String.init) ?? []
     options.ttl = try ttl.map { try Self.duration($0, of: "--ttl") }
     options.label = owner
     options.note = note
     options.newest = newest
     options.holdAtLeast = try atLeast.map { try Self.duration($0, of: "--at-least") }
     return options
-  }
-
-  /// One lock or several, taken as these options say.
-  func acquisition(_ endpoint: ServiceEndpoint, _ keys: [String], _ options: LeaseOptions) throws -> Acquisition {
-    var acquisition = Acquisition(endpoint: endpoint, keys: keys, options: options, patience: try waiting())
-    acquisition.isQuiet = quiet
-    acquisition.isVerbose = verbose
-    acquisition.own = OwnService(at: endpoint, mayStart: !noStart)
-    return acquisition
   }
 
   /// The time to wait; `nil` when nothing was said.

@@ -78,8 +78,7 @@ struct ServiceCheck {
 
   /// Returns true when an address can only be of this host.
   static func isHere(_ address: ServiceAddress) -> Bool {
-    guard let host = address.hostAndPort?.host else { return true }
-    return host == "localhost" || host == "::1" || host.hasPrefix("127.")
+    address.hostAndPort.map { ServeOptions.isLoopback($0.host) } ?? true
   }
 
   /// - Parameters:

@@ -5,7 +5,7 @@ internal import LeaseholdHost
 /// Takes one lock or several, and waits as long as was asked for.
 struct Acquisition {
   let endpoint: ServiceEndpoint
-  let keys: [String]
+  let wants: [Want]
   var options: LeaseOptions
   /// `nil` waits without end.
   let patience: Duration?
@@ -18,18 +18,12 @@ struct Acquisition {
   /// Told of each request before it is made.
   var guardian: Guardian?
   /// When the request was sent first and last, by CLOCK_MONOTONIC; with another key it is another request.
-  private(set) var sent: (first: Int64, last: Int64) = (0, 0)
-  private var sentKey = ""
+  private(set) var sent: (key: String, first: Int64, last: Int64) = ("", 0, 0)
 
   /// The longest wait that a service allows at once, if it says nothing else.
   private static let waitAtOnce = Duration.seconds(3600)
 
-  init(endpoint: ServiceEndpoint, keys: [String], options: LeaseOptions, patience: Duration?) {
-    self.endpoint = endpoint
-    self.keys = keys
-    self.options = options
-    self.patience = patience
-  }
+  private var keys: [String] { wants.map(\.key) }
 
   /// Asks until there is a lease, or the time is up.
   ///
@@ -128,13 +122,10 @@ struct Acquisition {
     guardian?.asks(self.request(wait: min(wait, .milliseconds(1)), idempotencyKey: idempotencyKey))
     let connection = LeaseholdConnection(endpoint)
     sent.last = HostClock.monotonic()
-    if sentKey != idempotencyKey { (sentKey, sent.first) = (idempotencyKey, sent.last) }
-    return try WaitWatch.during(connection, isNeeded: wait > .zero, key: keys[0], quiet: isQuiet) {
+    if sent.key != idempotencyKey { (sent.key, sent.first) = (idempotencyKey, sent.last) }
+    return try WaitWatch.during(connection, isNeeded: wait > .zero, key: wants[0].key, quiet: isQuiet) {
       _ throws(ClientError) in
-      guard let lease = Grant(json: try connection.send(request).checked().json) else {
-        throw .malformed("an answer without a lease")
-      }
-      return lease
+      try connection.send(request).grant()
     }
   }
 
@@ -142,6 +133,23 @@ struct Acquisition {
   func request(wait: Duration, idempotencyKey: String) -> Request {
     var options = options
     options.wait = wait
-    return options.request(for: keys.map(options.want)).within(wait + .seconds(5)).keyed(idempotencyKey)
+    return options.request(for: wants).within(wait + .seconds(5)).keyed(idempotencyKey)
+  }
+}
+
+extension LockOptions {
+  /// A lock as these options want it.
+  func want(_ key: String) -> Want {
+    var want = Want(key, mode: shared ? .shared : .exclusive, slots: limit, count: count)
+    if limit == nil { want.names = slots?.split(separator: ",").map(String.init) ?? [] }
+    want.slot = slot?.split(separator: ",").map(String.init) ?? []
+    return want
+  }
+
+  /// One lock or several, taken as these options say.
+  func acquisition(_ endpoint: ServiceEndpoint, _ keys: [String], _ options: LeaseOptions) throws -> Acquisition {
+    Acquisition(
+      endpoint: endpoint, wants: keys.map(want), options: options, patience: try waiting(), isQuiet: quiet,
+      isVerbose: verbose, own: OwnService(at: endpoint, mayStart: !noStart))
   }
 }

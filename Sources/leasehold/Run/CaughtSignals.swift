@@ -5,11 +5,11 @@ internal import Glibc
 struct CaughtSignals: Sendable {
   private let descriptor: Int32
 
-  /// Catches signals from here on, once a process, even where its parent had them ignored.
+  /// Catches signals from here on, once a process; those that its parent had ignored stay so, but for some.
   ///
   /// `nil` when there cannot be a pipe; `errno` says why.
-  init?(_ signals: [Int32]) {
-    for number in signals { signal(number, SIG_DFL) }
+  init?(_ signals: [Int32], always: [Int32]) {
+    for number in always { signal(number, SIG_DFL) }
     descriptor = csupervise_catch(signals, Int32(signals.count))
     if descriptor < 0 { return nil }
   }

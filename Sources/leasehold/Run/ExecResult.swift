@@ -21,14 +21,10 @@ struct CommandWords: @unchecked Sendable {
 
   /// The command at a place of this process's own arguments; `nil` when there is none.
   init?(at place: CommandPlace) {
-    switch place {
-    case .words(let index):
-      guard index > 0, index < CommandLine.argc else { return nil }
-      pointer = CommandLine.unsafeArgv + index
-    case .script(let index, let offset):
-      guard index > 0, index < CommandLine.argc, let word = CommandLine.unsafeArgv[index] else { return nil }
-      pointer = .of([strdup("sh"), strdup("-c"), word + offset])
-    }
+    guard place.index > 0, place.index < CommandLine.argc else { return nil }
+    let words = CommandLine.unsafeArgv + place.index
+    let script = place.offset.map { offset in [strdup("sh"), strdup("-c"), words.pointee.map { $0 + offset }] }
+    pointer = script.map(CStringList.of) ?? words
   }
 
   /// The program, for messages.

@@ -83,7 +83,7 @@ struct FlockLetters {
       return
     }
     if hasDashes { next += 1 }
-    if let word = following { try take(.words(at: next + 1), "'\(word)'") }
+    if let word = following { try take(CommandPlace(index: next + 1), "'\(word)'") }
   }
 
   private var runs: Bool { arguments.first == "run" }
@@ -148,7 +148,7 @@ struct FlockLetters {
     }
     if offset == nil { next += 1 }
     guard next <= arguments.count else { throw Failure("\(name): the command for the shell is missing", .usage) }
-    try take(.script(at: next, offset: offset ?? 0), name)
+    try take(CommandPlace(index: next, offset: offset ?? 0), name)
   }
 
   private mutating func take(_ place: CommandPlace, _ text: String) throws(Failure) {
@@ -162,29 +162,22 @@ struct FlockLetters {
 }
 
 /// Where the command of `run` stands among the arguments of this process, the program's name being number 0.
-enum CommandPlace: Equatable {
-  /// The program and its arguments, to the end.
-  case words(at: Int)
-  /// A text for the shell, from a byte of an argument on.
-  case script(at: Int, offset: Int)
+struct CommandPlace: Equatable {
+  /// The argument that it begins with.
+  let index: Int
+  /// The byte of that argument from which on it is a text for the shell; `nil` for a program and its arguments, to the
+  /// end.
+  var offset: Int?
+}
 
+extension CommandPlace {
   /// The place in digits, for an option that users do not give by hand.
-  var text: String {
-    switch self {
-    case .words(let index): "\(index)"
-    case .script(let index, let offset): "\(index)+\(offset)"
-    }
-  }
+  var text: String { "\(index)" + (offset.map { "+\($0)" } ?? "") }
 
   /// Reads ``text``.
   init?(_ text: String) {
     let numbers = text.split(separator: "+", omittingEmptySubsequences: false).map { Int($0) }
-    guard let index = numbers.first ?? nil else { return nil }
-    if numbers.count == 1 {
-      self = .words(at: index)
-    } else {
-      guard numbers.count == 2, let offset = numbers[1] else { return nil }
-      self = .script(at: index, offset: offset)
-    }
+    guard numbers.count <= 2, !numbers.contains(nil), let index = numbers[0] else { return nil }
+    self.init(index: index, offset: numbers.count == 2 ? numbers[1] : nil)
   }
 }

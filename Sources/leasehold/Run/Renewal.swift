@@ -16,36 +16,26 @@ final class Renewal: Sendable {
   private let own: OwnService?
   private let yields: Bool
   private let state: Mutex<State>
-  /// A byte comes when something has changed.
-  let notices: Int32
-  private let noticesEnd: Int32
   private let moved: @Sendable (Int64) -> Void
   private let alarm = Alarm()
 
   /// Makes it; ``start()`` begins to renew.
   ///
   /// - Parameters:
-  ///   - sent: When the request that got the lease was sent, first and last.
+  ///   - deadline: That of the grant.
   ///   - own: What is started again when it goes away.
   ///   - yields: Whether it counts as lost once the service asks to yield to a newer one.
   ///   - moved: Called with each new deadline.
   init(
-    endpoint: ServiceEndpoint, lease: Grant, sent: (first: Int64, last: Int64), own: OwnService?,
-    yields: Bool, moved: @escaping @Sendable (Int64) -> Void
+    endpoint: ServiceEndpoint, lease: Grant, deadline: Int64?, own: OwnService?, yields: Bool,
+    moved: @escaping @Sendable (Int64) -> Void
   ) {
-    var ends: [Int32] = [-1, -1]
-    pipe(&ends)
-    for end in ends {
-      _ = fcntl(end, F_SETFD, FD_CLOEXEC)
-      _ = fcntl(end, F_SETFL, O_NONBLOCK)
-    }
-    (notices, noticesEnd) = (ends[0], ends[1])
     self.endpoint = endpoint
     self.lease = lease
     self.own = own
     self.yields = yields
     self.moved = moved
-    state = Mutex(State(deadline: Self.firstDeadline(of: lease, sent: sent)))
+    state = Mutex(State(deadline: deadline))
   }
 
   /// Renews at once where the answer came so late that less than half of the ttl is certain.
@@ -83,16 +73,6 @@ final class Renewal: Sendable {
     alarm.ring()
   }
 
-  /// The deadline of a grant on our clock: never later than the service's, however late its answer came.
-  static func firstDeadline(of lease: Grant, sent: (first: Int64, last: Int64)) -> Int64? {
-    guard let ttl = lease.ttl?.wholeNanoseconds else { return nil }
-    // Milliseconds may have been rounded up.
-    let waited = max(0, (lease.json["waited_ms"].int ?? 0) - 1) * 1_000_000
-    let left = min((lease.json["expires_in_ms"].int ?? 0) * 1_000_000, ttl)
-    // The service granted it no sooner than so long after the first sending, and told what was left after the last.
-    return max(sent.first + waited + ttl, sent.last + left)
-  }
-
   private func keepRenewing() {
     let connection = LeaseholdConnection(endpoint)
     var ttl = (lease.ttl ?? .zero).wholeNanoseconds
@@ -123,10 +103,7 @@ final class Renewal: Sendable {
   private func renew(over connection: LeaseholdConnection) throws(ClientError) -> Grant {
     let request = Request("POST", ["leases", lease.id, "renew"])
       .within(min(.seconds(3), (lease.ttl ?? .seconds(9)) / 4))
-    guard let lease = Grant(json: try connection.send(request).checked().json) else {
-      throw .malformed("an answer without a lease")
-    }
-    return lease
+    return try connection.send(request).grant()
   }
 
   private func moved(to deadline: Int64) {
@@ -140,8 +117,6 @@ final class Renewal: Sendable {
     notify()
   }
 
-  private func notify() {
-    var byte: UInt8 = 1
-    _ = write(noticesEnd, &byte, 1)
-  }
+  /// Wakes the supervisor as an end of the command does.
+  private func notify() { kill(getpid(), SIGCHLD) }
 }

@@ -7,7 +7,7 @@ internal import LeaseholdHost
 /// `leasehold run`: holds a lock, or several, while a command runs.
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "run", _superCommandName: "leasehold", abstract: "Run a command while holding a lock.",
+    commandName: "run", abstract: "Run a command while holding a lock.",
     usage: """
       leasehold run [<options>] <lock> <command> [<argument> ...]
              leasehold run [<options>] <lock> -c <text for the shell>
@@ -113,7 +113,7 @@ struct RunCommand: ParsableCommand {
     }
     if yields, lock.newest == nil || exec { throw ValidationError("--yield goes with --newest, and without --exec") }
     let busy = conflictStatus.map { Int32($0) } ?? ExitStatus.temporaryFailure.rawValue
-    let endpoint = try bind == nil ? service.endpoint(mayStart: !lock.noStart) : service.endpointForCgroup()
+    let endpoint = try service.endpoint(mayStart: !lock.noStart, for: bind.map(Binding.init))
     if exec {
       try failing(busy: busy, isQuiet: lock.quiet) { try replace(command, endpoint) }
     } else {
@@ -166,12 +166,15 @@ struct RunCommand: ParsableCommand {
     guardian.holds(lease)
     let grace = try wantedGrace(lease)
     let renewal = Renewal(
-      endpoint: endpoint, lease: lease, sent: acquisition.sent, own: acquisition.own, yields: yields
+      endpoint: endpoint, lease: lease,
+      deadline: lease.deadline(sentFirst: acquisition.sent.first, last: acquisition.sent.last), own: acquisition.own,
+      yields: yields
     ) {
       guardian.move(to: Supervisor.guardTime(deadline: $0, grace: grace))
     }
-    let supervisor = Supervisor(command: command, renewal: renewal, guardian: guardian, grace: grace)
+    let supervisor: Supervisor
     do {
+      supervisor = try Supervisor(command: command, renewal: renewal, guardian: guardian, grace: grace)
       try renewal.confirm()
       if let deadline = renewal.deadline { guardian.move(to: Supervisor.guardTime(deadline: deadline, grace: grace)) }
       try supervisor.start(environment: environment(lease, endpoint))
@@ -188,7 +191,7 @@ struct RunCommand: ParsableCommand {
     supervisor.reap()
     let lost = giveBack(lease, endpoint, before: renewal.deadline)
     guardian.done()
-    if supervisor.reason != nil { return ExitStatus.software.rawValue }
+    if supervisor.lost != nil { return ExitStatus.software.rawValue }
     if let lost { throw Failure("the command ended, but had lost its lease before: \(lost)", .software) }
     return ExecResult.status(ofWait: status)
   }

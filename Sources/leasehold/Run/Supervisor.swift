@@ -16,23 +16,26 @@ final class Supervisor {
   private let renewal: Renewal
   private let guardian: Guardian
   private let grace: Duration
-  private let signals: Int32
+  private let signals: CaughtSignals
   /// The descriptor of the terminal we run in, or -1.
   private let terminal: Int32
   private var child: pid_t = 0
-  private var lost: String?
+  /// Why the command was stopped, if it was.
+  private(set) var lost: String?
   private var killAt: Int64?
   private var wasToldToStop = false
 
   /// Catches signals from here on.
-  init(command: CommandWords, renewal: Renewal, guardian: Guardian, grace: Duration) {
+  init(command: CommandWords, renewal: Renewal, guardian: Guardian, grace: Duration) throws {
     self.command = command
     self.renewal = renewal
     self.guardian = guardian
     self.grace = grace
     // A write to a terminal or a guard that is gone raises PIPE: no reason to leave the command alone.
-    let caught = Self.passedOn + [SIGTSTP, SIGCONT, SIGCHLD, SIGPIPE]
-    signals = csupervise_catch(caught, Int32(caught.count))
+    guard let signals = CaughtSignals(Self.passedOn + [SIGTSTP, SIGCONT, SIGCHLD, SIGPIPE], always: [SIGCHLD]) else {
+      throw Failure("signals cannot be caught: \(errorText(errno))", .cannotCreate)
+    }
+    self.signals = signals
     terminal = isatty(STDIN_FILENO) == 1 ? STDIN_FILENO : -1
   }
 
@@ -54,20 +57,11 @@ final class Supervisor {
     while true {
       if let status = endedOrStopped() { return status }
       decide()
-      var entries = [
-        pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
-        pollfd(fd: renewal.notices, events: Int16(POLLIN), revents: 0),
-      ]
-      poll(&entries, nfds_t(entries.count), timeout())
-      let caught = drain(signals)
+      let caught = signals.next(within: timeout())
       for signal in caught { handle(signal) }
       if caught.contains(SIGCHLD) { guardian.look() }
-      _ = drain(renewal.notices)
     }
   }
-
-  /// Why the command was stopped, if it was.
-  var reason: String? { lost }
 
   /// Takes the terminal back and reaps the command.
   func reap() {
@@ -179,11 +173,5 @@ final class Supervisor {
     let next = lost == nil ? renewal.deadline.map { $0 - lead } : killAt
     guard let next else { return -1 }
     return HostClock.milliseconds(until: next)
-  }
-
-  private func drain(_ descriptor: Int32) -> [Int32] {
-    var bytes = [UInt8](repeating: 0, count: 256)
-    let count = read(descriptor, &bytes, bytes.count)
-    return count > 0 ? bytes[..<count].map { Int32($0) } : []
   }
 }

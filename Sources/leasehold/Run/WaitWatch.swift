@@ -12,8 +12,8 @@ final class WaitWatch: Sendable {
     var isSilent = false
   }
 
-  /// Seconds between two looks where no terminal shows what they tell.
-  private static let pause = 5
+  /// The time between two looks where no terminal shows what they tell.
+  private static let pause = Duration.seconds(5)
   /// The longest time of an answer, and the number of missed ones after which the service counts as gone.
   private static let (patience, missesMax) = (Duration.seconds(5), 3)
 
@@ -65,28 +65,24 @@ final class WaitWatch: Sendable {
   private func look() {
     let request = Request("GET", key.map { ["locks", $0] } ?? ["healthz"]).within(Self.patience)
     var telling = LeaseholdConnection(connection.endpoint)
-    var (misses, left) = (0, key == nil ? Self.pause : 0)
+    var misses = 0
     // Most waits are short: nothing is said about them.
-    alarm.sleep(until: HostClock.monotonic(after: .milliseconds(400)))
+    alarm.sleep(until: HostClock.monotonic(after: key == nil ? Self.pause : .milliseconds(400)))
     while !state.withLock(\.isOver) {
-      if left <= 0 || misses > 0 {
-        left = key == nil ? Self.pause : 0
-        do throws(ClientError) {
-          let answer = try telling.send(request).json
-          misses = 0
-          if let key { tell(key, answer) }
-        } catch .timedOut {
-          misses += 1
-          if misses == Self.missesMax { return giveUp() }
-          continue
-        } catch {
-          // The request that waits hears of that by itself.
-        }
-        // A connection for each waiter is enough, where no terminal shows more.
-        if key == nil { telling = LeaseholdConnection(connection.endpoint) }
+      do throws(ClientError) {
+        let answer = try telling.send(request).json
+        misses = 0
+        if let key { tell(key, answer) }
+      } catch .timedOut {
+        misses += 1
+        if misses == Self.missesMax { return giveUp() }
+        continue
+      } catch {
+        // The request that waits hears of that by itself.
       }
-      left -= 1
-      alarm.sleep(until: HostClock.monotonic(after: .seconds(1)))
+      // A connection for each waiter is enough, where no terminal shows more.
+      if key == nil { telling = LeaseholdConnection(connection.endpoint) }
+      alarm.sleep(until: HostClock.monotonic(after: key == nil ? Self.pause : .seconds(1)))
     }
   }
 

@@ -11,7 +11,7 @@ struct ViewTests {
     names: QueueNames(prefix: "/p"), gateway: gateway, leases: LeasePool(gateway))
   private static let gateway: EtcdGateway = {
     guard let address = ServiceAddress("http://127.0.0.1:1", port: 2379) else { preconditionFailure("an address") }
-    let peer = HTTPPeer(address, trust: TLSTrust(authorities: nil, setting: "--etcd-ca"))
+    let peer = HTTPPeer(address, setting: "--etcd-ca")
     return EtcdGateway(EtcdGateway.Configuration(endpoints: [peer]))
   }()
 

@@ -18,14 +18,15 @@ struct TLSTests {
       ])
     let own = (file: papers.file("client.pem"), key: papers.file("client.key"))
     func trust(_ authorities: String?, _ own: (file: String, key: String)?) throws -> EtcdGateway {
-      var trust = TLSTrust(authorities: authorities, setting: "--etcd-ca")
-      trust.certificate = own
-      return EtcdGateway(.init(endpoints: [HTTPPeer(.tls(host: "127.0.0.1", port: etcd.port), trust: trust)]))
+      var peer = HTTPPeer(.tls(host: "127.0.0.1", port: etcd.port), authorities: authorities, setting: "--etcd-ca")
+      peer.certificate = own
+      return EtcdGateway(.init(endpoints: [peer]))
     }
     let gateway = try etcd.gateway {
-      var trust = TLSTrust(authorities: papers.file("ca.pem"), setting: "--etcd-ca")
-      trust.certificate = own
-      $0.endpoints = [HTTPPeer(.tls(host: "127.0.0.1", port: etcd.port), trust: trust)]
+      let address = ServiceAddress.tls(host: "127.0.0.1", port: etcd.port)
+      var peer = HTTPPeer(address, authorities: papers.file("ca.pem"), setting: "--etcd-ca")
+      peer.certificate = own
+      $0.endpoints = [peer]
     }
     let put = EtcdTransaction(if: [], then: [.put("/t/a", value: [], lease: 0)])
     _ = try gateway.commit(put, before: soon())
