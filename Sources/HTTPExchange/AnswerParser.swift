@@ -190,11 +190,7 @@ extension ArraySlice<UInt8> {
   }
 
   /// True for a word of lower case, written in any case, with blanks around it.
-  fileprivate func matches(_ word: StaticString) -> Bool {
-    let text = trimmed
-    guard text.count == word.utf8CodeUnitCount else { return false }
-    return zip(text, 0...).allSatisfy { byte, index in
-      ((0x41...0x5a).contains(byte) ? byte | 0x20 : byte) == word.utf8Start[index]
-    }
+  fileprivate func matches(_ word: String) -> Bool {
+    trimmed.elementsEqual(word.utf8) { byte, letter in ((0x41...0x5a).contains(byte) ? byte | 0x20 : byte) == letter }
   }
 }

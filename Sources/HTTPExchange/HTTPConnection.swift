@@ -4,8 +4,8 @@ import Synchronization
 /// A connection of HTTP/1.1 to one peer that is kept from one exchange to the next; for one thread or task at a time.
 ///
 /// Each call waits until its deadline, nanoseconds of CLOCK_MONOTONIC: a thread is blocked, a task is not, and fails
-/// with ``HTTPFailure/aborted`` when it is canceled. Nothing is ever sent twice: only the caller knows whether a request
-/// that failed may be repeated.
+/// with ``HTTPFailure/aborted`` when it is canceled. Nothing is ever sent twice: only the caller knows whether a
+/// request that failed may be repeated.
 package final class HTTPConnection: Sendable {
   private struct State {
     var socket: Socket?

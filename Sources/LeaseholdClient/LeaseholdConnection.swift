@@ -99,8 +99,8 @@ extension ServiceEndpoint {
     }
   }
 
-  /// A connection with TLS to the same port, where plain HTTP failed as it does when TLS is spoken there: such a service
-  /// just hangs up.
+  /// A connection with TLS to the same port, where plain HTTP failed as it does when TLS is spoken there: such a
+  /// service just hangs up.
   func probe(after failure: HTTPFailure) -> HTTPConnection? {
     guard case .tcp(let host, let port) = address else { return nil }
     guard failure == .system(ECONNRESET) || failure == .system(EPROTO) else { return nil }
