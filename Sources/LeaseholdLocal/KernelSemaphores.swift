@@ -84,7 +84,7 @@ final class KernelSemaphores: SemaphoreKernel {
     throw KernelFailure(.exists)
   }
 
-  /// Makes a set that no other user uses before it is whole, and what no program finds half made.
+  /// Makes a set that no program uses before it is whole; one that cannot be finished does not stay.
   func makeSet(
     _ key: IPCKey, _ values: [UInt16], _ mode: IPCMode, from unfinished: IPCMode = .ownerReadWrite
   ) throws(Errno) -> SemaphoreSet {
