@@ -192,12 +192,10 @@ extension Call {
     if text.isEmpty { return [] }
     let parts = text.split(separator: ",", omittingEmptySubsequences: false)
     guard parts.count <= leasesMax else { throw .outOfRange(parameter, "\(parts.count)", 1, leasesMax) }
-    var leases: [LeaseID] = []
-    for part in parts {
+    return try parts.map { part throws(LeaseholdError) in
       guard let id = LeaseID(hexadecimal: part.utf8) else { throw .notALeaseID(parameter.name, part.utf8) }
-      leases.append(id)
+      return id
     }
-    return leases
   }
 
   /// Gives a lease back and says so.
