@@ -129,6 +129,7 @@ extension Call {
     }
   }
 
+  @inline(__always)
   private func refuseOthers(than known: ParameterSet, of what: String) throws(LeaseholdError) {
     let strange = arguments.given.bits & ParameterSet.binding.bits & ~known.bits
     guard strange != 0, let parameter = Parameter(rawValue: UInt8(strange.trailingZeroBitCount)) else { return }
