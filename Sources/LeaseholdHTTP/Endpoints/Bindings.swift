@@ -56,6 +56,13 @@ extension Call {
     return String(path)
   }
 
+  /// Adds the process that the lease ends with, and its stop: in place, as a request is large to copy.
+  @inline(__always)
+  func bind(_ request: inout AcquireRequest, to bond: RequestedBinding?) throws(LeaseholdError) {
+    if case .process(let asked) = bond { request.process = try process(asked) }
+    if arguments.has(anyOf: .ofStop) { try addStop(to: &request) }
+  }
+
   /// Finds the process that a lease shall be bound to.
   func process(_ asked: AskedProcess) throws(LeaseholdError) -> ProcessBinding {
     if case .cgroup = asked, arguments.has(anyOf: .ofStop) { throw stopWithoutProcess }

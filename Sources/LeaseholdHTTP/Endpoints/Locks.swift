@@ -3,7 +3,10 @@ import Leasehold
 /// `/locks`.
 enum Locks {
   static func acquire(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    try call.acquire(call.acquireRequest(bond: call.bond(), defaultTTL: call.server.limits.ttlDefault))
+    let bond = try call.bond()
+    var request = try call.acquireRequest(bond: bond, defaultTTL: call.server.limits.ttlDefault)
+    try call.bind(&request, to: bond)
+    return try call.acquire(request)
   }
 
   static func hold(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
@@ -69,7 +72,7 @@ extension ParameterSet {
 }
 
 extension Call {
-  /// The request of acquire and hold.
+  /// The request of acquire and hold; the process is still to be found.
   func acquireRequest(bond: RequestedBinding?, defaultTTL: TimeSpan) throws(LeaseholdError) -> AcquireRequest {
     let (ttl, cooldown) = try times(isBound: bond != nil, default: defaultTTL)
     let key = try key()
@@ -98,13 +101,10 @@ extension Call {
     let isBound = if case .connection? = bond { true } else { false }
     let wait = try waitOrPreferred()
     let holding = try holding()
-    var request = AcquireRequest(
+    return AcquireRequest(
       want, others: others, ttl: ttl, wait: wait, maxWaiters: maxWaiters, owner: try owner(),
       remarks: try remarks(), bindsConnection: isBound, cooldown: cooldown, holdAtLeast: try holdAtLeast(),
       holding: holding, idempotencyKey: try idempotencyKey(), caller: caller)
-    if case .process(let asked) = bond { request.process = try process(asked) }
-    if arguments.has(anyOf: .ofStop) { try addStop(to: &request) }
-    return request
   }
 
   /// The captured segment as a lock's name, with where a native one leads.
@@ -182,8 +182,9 @@ extension Call {
   }
 
   /// Leases that the caller keeps while it waits.
+  @inline(__always)
   func holding() throws(LeaseholdError) -> [LeaseID] {
-    try leaseList(.holding, max: Limits.wants) ?? []
+    arguments.has(.holding) ? try leaseList(.holding, max: Limits.wants) ?? [] : []
   }
 
   /// A parameter's leases, by their ids; `nil` when not given.
@@ -192,12 +193,10 @@ extension Call {
     if text.isEmpty { return [] }
     let parts = text.split(separator: ",", omittingEmptySubsequences: false)
     guard parts.count <= leasesMax else { throw .outOfRange(parameter, "\(parts.count)", 1, leasesMax) }
-    var leases: [LeaseID] = []
-    for part in parts {
+    return try parts.map { part throws(LeaseholdError) in
       guard let id = LeaseID(hexadecimal: part.utf8) else { throw .notALeaseID(parameter.name, part.utf8) }
-      leases.append(id)
+      return id
     }
-    return leases
   }
 
   /// Gives a lease back and says so.

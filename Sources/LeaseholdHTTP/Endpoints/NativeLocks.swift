@@ -129,6 +129,7 @@ extension Call {
     }
   }
 
+  @inline(__always)
   private func refuseOthers(than known: ParameterSet, of what: String) throws(LeaseholdError) {
     let strange = arguments.given.bits & ParameterSet.binding.bits & ~known.bits
     guard strange != 0, let parameter = Parameter(rawValue: UInt8(strange.trailingZeroBitCount)) else { return }
@@ -202,10 +203,9 @@ extension Call {
   /// The values of a set that is made: `limit`, one for all or one for each.
   private func values(_ count: Int) throws(LeaseholdError) -> [UInt16] {
     guard let text = arguments[.limit] else { return Array(repeating: 1, count: count) }
-    var values: [UInt16] = []
-    for item in text.split(separator: ",", omittingEmptySubsequences: false) {
-      let value = try LeaseholdError.whole("limit", item.drop { $0 == " " }, 1, Limits.slots)
-      values.append(UInt16(value))
+    let values = try text.split(separator: ",", omittingEmptySubsequences: false).map {
+      item throws(LeaseholdError) in
+      UInt16(try LeaseholdError.whole("limit", item.drop { $0 == " " }, 1, Limits.slots))
     }
     if values.count == 1 { return Array(repeating: values[0], count: count) }
     guard values.count == count else {

@@ -12,11 +12,10 @@ extension Call {
   func semaphoreValues() throws(LeaseholdError) -> [UInt16]? {
     guard let text = arguments[.values] else { return nil }
     guard !text.isEmpty else { throw .invalid(.values, text, "must hold one value for each semaphore") }
-    var values: [UInt16] = []
-    for (index, part) in text.split(separator: ",", omittingEmptySubsequences: false).enumerated() {
-      values.append(try LeaseholdError.value(of: "values[\(index)]", String(part)))
+    let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+    return try parts.enumerated().map { index, part throws(LeaseholdError) in
+      try LeaseholdError.value(of: "values[\(index)]", String(part))
     }
-    return values
   }
 
   /// The parameter `ops`, at least one.
@@ -27,10 +26,7 @@ extension Call {
     guard parts.count <= Limits.operations else {
       throw .outOfRange(.ops, "\(parts.count)", 1, Limits.operations).adding([("errno", .text("E2BIG"))])
     }
-    var steps: [SemaphoreOperation] = []
-    steps.reserveCapacity(parts.count)
-    for (index, part) in parts.enumerated() { steps.append(try Self.step(part, index)) }
-    return steps
+    return try parts.enumerated().map { index, part throws(LeaseholdError) in try Self.step(part, index) }
   }
 
   /// `SEM:OP`, and behind it `:nowait` and `:undo` in any order.

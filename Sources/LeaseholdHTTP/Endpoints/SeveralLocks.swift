@@ -6,7 +6,10 @@ import Leasehold
 extension Leases {
   /// Takes several locks on one lease.
   static func acquire(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    try call.acquire(call.wants(bond: call.bond()))
+    let bond = try call.bond()
+    var request = try call.wants(bond: bond)
+    try call.bind(&request, to: bond)
+    return try call.acquire(request)
   }
 
   /// Adds locks to a lease that is held.

@@ -98,9 +98,9 @@ extension ResponseBuffer {
     _ response: borrowing Response, requestID: RequestID, date: inout DateField, closes: Bool
   ) {
     switch response.status {
-    case 200: append("HTTP/1.1 200 OK" as StaticString)
-    case 201: append("HTTP/1.1 201 Created" as StaticString)
-    case 423: append("HTTP/1.1 423 Locked" as StaticString)
+    case 200: append("HTTP/1.1 200 OK\r\n" as StaticString)
+    case 201: append("HTTP/1.1 201 Created\r\n" as StaticString)
+    case 423: append("HTTP/1.1 423 Locked\r\n" as StaticString)
     default:
       append("HTTP/1.1 " as StaticString)
       append(decimal: UInt64(response.status))
@@ -108,8 +108,8 @@ extension ResponseBuffer {
       if let phrase = MHD_get_reason_phrase_for(UInt32(response.status)) {
         append(contentsOf: UnsafeRawBufferPointer(start: phrase, count: strlen(phrase)))
       }
+      append("\r\n" as StaticString)
     }
-    append("\r\n" as StaticString)
     appendFields(of: response, requestID: requestID, date: &date, closes: closes)
     switch response.body {
     case .stream: preconditionFailure("libmicrohttpd sends what is still being written")

@@ -17,9 +17,7 @@ enum HTTPMethod: UInt8, CaseIterable, Sendable {
       self = .other
       return
     }
-    func matches(_ name: StaticString) -> Bool {
-      strcmp(text, UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)) == 0
-    }
+    func matches(_ name: StaticString) -> Bool { equals(text, name) }
     switch UInt8(bitPattern: text[0]) {
     case UInt8(ascii: "G") where matches("GET"): self = .get
     case UInt8(ascii: "H") where matches("HEAD"): self = .head
@@ -41,6 +39,10 @@ enum HTTPVersion: UInt8, Sendable {
 
   /// Reads "HTTP/1.0" or "HTTP/1.1".
   init(_ text: UnsafePointer<CChar>?) {
-    self = text.map { strcmp($0, "HTTP/1.0") == 0 } ?? true ? .http10 : .http11
+    self = text.map { equals($0, "HTTP/1.0") } ?? true ? .http10 : .http11
   }
+}
+
+private func equals(_ text: UnsafePointer<CChar>, _ name: StaticString) -> Bool {
+  strcmp(text, UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)) == 0
 }

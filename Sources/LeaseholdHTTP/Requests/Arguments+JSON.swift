@@ -46,14 +46,12 @@ extension Arguments {
 
   /// A list of whole numbers as `3,0,5`.
   private static func numbers(_ list: [JSON], _ parameter: Parameter) throws(LeaseholdError) -> String {
-    var numbers: [String] = []
-    for (index, element) in list.enumerated() {
+    try list.enumerated().map { index, element throws(LeaseholdError) in
       guard case .number(let number) = element else {
         throw .invalid(parameter, "", "must hold whole numbers alone; element \(index) is none")
       }
-      numbers.append(JSON.whole(number))
-    }
-    return numbers.joined(separator: ",")
+      return JSON.whole(number)
+    }.joined(separator: ",")
   }
 
   /// A list of texts as `a,b`.
@@ -66,14 +64,12 @@ extension Arguments {
 
   /// A list of objects with `sem`, `op`, `nowait` and `undo` as `0:-1:nowait:undo,1:1`.
   private static func steps(_ list: [JSON], _ parameter: Parameter) throws(LeaseholdError) -> String {
-    var steps: [String] = []
-    for (index, element) in list.enumerated() {
+    try list.enumerated().map { index, element throws(LeaseholdError) in
       guard case .object(let members) = element else {
         throw .invalid(parameter, "", "must hold objects, as in \(parameter.listExample)")
       }
-      steps.append(try step(members, "\(parameter.name)[\(index)]"))
-    }
-    return steps.joined(separator: ",")
+      return try step(members, "\(parameter.name)[\(index)]")
+    }.joined(separator: ",")
   }
 
   private static func step(_ members: [JSON.Member], _ place: String) throws(LeaseholdError) -> String {

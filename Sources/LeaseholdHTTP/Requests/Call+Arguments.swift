@@ -25,6 +25,7 @@ extension Call {
     return value
   }
 
+  @inline(__always)
   private func span(_ parameter: Parameter) throws(LeaseholdError) -> TimeSpan? {
     if let bytes = arguments.plainBytes(parameter), bytes.count <= 32, let value = TimeSpan(text: bytes) {
       return value
@@ -43,6 +44,7 @@ extension Call {
   /// The longest time for which a lease may block its lock.
   private var longest: TimeSpan { min(confinement?.longest ?? server.limits.ttlMax, server.limits.ttlMax) }
 
+  @inline(__always)
   private func timeToLive(isBound: Bool, room: TimeSpan) throws(LeaseholdError) -> TimeSpan? {
     guard let value = try span(.ttl) else { return nil }
     if value == .zero, isBound, confinement?.longest == nil { return value }
