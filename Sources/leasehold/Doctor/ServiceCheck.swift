@@ -111,7 +111,12 @@ struct ServiceCheck {
   /// Units that neither the lock nor a lease of ours has: natives have them, alive or dead.
   private func missingUnits(_ connection: LeaseholdConnection) -> [Finding] {
     var findings: [Finding] = []
-    let locks = (try? connection.entries(of: Request("GET", ["locks"]), "locks")) ?? []
+    let locks: [JSON]
+    do throws(ClientError) {
+      locks = try connection.entries(of: Request("GET", ["locks"]), "locks")
+    } catch {
+      return [.note("locks", "not looked at: \(error)")]
+    }
     for lock in locks {
       if lock["damaged"].bool == true { findings.append(Self.damaged(lock, at: endpoint)) }
       guard let missing = lock["native_held"].int, missing > 0 else { continue }

@@ -23,6 +23,18 @@ import Testing
     #expect(TimeSpan.milliseconds(milliseconds).inWords == words)
   }
 
+  @Test(
+    arguments: [
+      (.readersWriter, 1, "readers and writer"), (.counting(limit: 1), 0, "one at a time"),
+      (.counting(limit: 4), 1, "3 of 4 slots"), (.counting(limit: 0), 0, "paused"), (.slots, 2, "2 to be had"),
+      (.slots, nil, "slots"),
+    ] as [(LockKind, Int?, String)])
+  func aLockSaysWhatRoomItHas(_ kind: LockKind, _ available: Int?, _ words: String) {
+    var lock = LockSnapshot(key: LockKey(trusted: "a"), kind: kind, capacity: nil, version: 0)
+    lock.available = available
+    #expect(lock.slotsInWords == words)
+  }
+
   @Test func namesAreOneSegmentAndNoMarkup() {
     let html: HTML = "\(encoded: "a/b ü?&<")\(name: "<b>&\u{202e}\"'")"
     #expect(html.text == "a%2Fb%20%C3%BC%3F%26%3C<bdi>&lt;b&gt;&amp;\\u{202e}&quot;&#39;</bdi>")
