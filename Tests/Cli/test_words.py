@@ -25,9 +25,11 @@ REQUEST = r"\b(?:GET|HEAD|PUT|POST|PATCH|DELETE) /\w+"
 
 
 def parameters():
-    """HTTP's parameters, from the list in the sources."""
+    """HTTP's parameters, which are the cases of the list in the sources."""
     with open(os.path.join(ROOT, "Sources", "LeaseholdHTTP", "Routing", "Parameter.swift"), encoding="utf-8") as file:
-        return set(re.findall(r'case \.\w+: "([a-z_]+)"', file.read()))
+        cases = re.search(r"enum Parameter: .*?\n\n", file.read(), re.DOTALL)[0]
+    listed = ",".join(re.findall(r"case (.*)", cases)).replace("`", "").replace(" ", "").split(",")
+    return {re.sub(r"[A-Z]", lambda letter: "_" + letter[0].lower(), name) for name in listed}
 
 
 def flags():
