@@ -9,26 +9,24 @@ import subprocess
 import tempfile
 import unittest
 
+import test_hold
 from harness import ROOT, LiveTest, Server, eventually
 
 
-class Stream:
+class Stream(test_hold.Stream):
     """An open answer of /events, read line by line."""
 
-    def __init__(self, server, target="/events", headers=None, timeout=20):
-        self.connection = server.connection(timeout)
-        self.connection.request("GET", target, headers=headers or {})
-        self.response = self.connection.getresponse()
-        self.comments = 0
-        self.last_id = None
-        if self.response.status == 200:
+    def __init__(self, server, target="/events", headers=None):
+        super().__init__(server, target, headers, "GET")
+        self.comments, self.last_id = 0, None
+        if self.status == 200:
             assert self.block()["retry"] == "2000"
 
     def block(self):
         """The fields of the next block; `None` at the end."""
         fields = {}
         while True:
-            line = self.response.readline().decode()
+            line = self.line()
             if not line:
                 return None
             line = line.rstrip("\n")
@@ -51,10 +49,6 @@ class Stream:
 
     def rest(self):
         return list(iter(self.event, None))
-
-    def close(self):
-        self.response.close()
-        self.connection.close()
 
 
 def kinds(events):

@@ -9,11 +9,11 @@ from harness import LiveTest, Server, eventually
 
 
 class Stream:
-    """An open hold: its status, and its lines as they come."""
+    """An open hold, or another answer without an end: its status, and its lines as they come."""
 
-    def __init__(self, client, target, headers=None):
+    def __init__(self, client, target, headers=None, method="POST"):
         self.connection = client.connection()
-        self.connection.request("POST", target, headers=headers or {})
+        self.connection.request(method, target, headers=headers or {})
         self.response = self.connection.getresponse()
         self.status, self.headers = self.response.status, self.response.headers
 

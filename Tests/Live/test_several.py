@@ -4,20 +4,13 @@ import os
 import time
 import unittest
 
-from harness import RW_UNITS, LiveTest, Pending, eventually
+from harness import RW_UNITS, LiveTest
 
 
 class Several(LiveTest):
     def several(self, *wants, **more):
         wants = [want if isinstance(want, dict) else {"key": want} for want in wants]
         return self.server.json_post("/leases", {"want": wants, **more}, timeout=60)
-
-    def several_later(self, *wants, **more):
-        first = wants[0]["key"] if isinstance(wants[0], dict) else wants[0]
-        before = self.server.waiting(first)
-        pending = Pending(lambda: self.several(*wants, wait="30s", **more))
-        eventually(lambda: pending.done or self.server.waiting(first) > before, "a waiter for several")
-        return pending
 
     def test_all_or_nothing_on_one_lease(self):
         a, b, c = (self.key(f"-{name}") for name in "abc")
