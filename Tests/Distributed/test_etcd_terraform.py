@@ -2,20 +2,12 @@
 
 import unittest
 
-from cluster import ETCD, OneEtcd, call
-from test_etcd_engine import Service
+from cluster import ETCD, call
+from test_etcd_engine import TwoServices
 
 
 @unittest.skipUnless(ETCD, "there is no etcd: apt-get install etcd-server")
-class Terraform(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.etcd = OneEtcd(ETCD)
-        cls.addClassCleanup(cls.etcd.stop)
-        cls.a, cls.b = Service(cls.etcd), Service(cls.etcd)
-        cls.addClassCleanup(cls.a.stop)
-        cls.addClassCleanup(cls.b.stop)
-
+class Terraform(TwoServices):
     def ask(self, service, method, body=None):
         return call(service.port, method, "/terraform/prod", body=body)
 

@@ -200,17 +200,22 @@ class OneLock:
         self.server.release(self.granted(waiter.answer()))
         self.rests()
 
-    def test_http_has_it_and_the_program_waits(self):
+    def test_http_has_it_and_the_program_waits_also_over_a_restart_of_the_service(self):
         program = self.program()
-        lease = self.granted(self.acquire())
-        program.take_later()
-        eventually(lambda: self.sleepers() == 1, "the program waits in the kernel")
-        self.assertTrue(program.is_silent())
-        self.server.release(lease)
-        program.taken()
-        self.refused()
-        program.give()
-        self.rests()
+        for restarts in (False, True):
+            lease = self.granted(self.acquire())
+            if restarts:
+                self.server.kill()
+            program.take_later()
+            eventually(lambda: self.sleepers() == 1, "the program waits in the kernel")
+            if restarts:
+                self.server.start()
+            self.assertTrue(program.is_silent())
+            self.server.release(lease)
+            program.taken()
+            self.refused()
+            program.give()
+            self.rests()
 
     def test_a_killed_program_frees_it(self):
         program = self.program()
@@ -224,19 +229,6 @@ class OneLock:
         program = self.program()
         self.granted(self.acquire(ttl="500ms"))
         program.take()
-        program.give()
-        self.rests()
-
-    def test_a_lease_outlives_the_service(self):
-        program = self.program()
-        lease = self.granted(self.acquire())
-        self.server.kill()
-        program.take_later()
-        eventually(lambda: self.sleepers() == 1, "the program waits in the kernel")
-        self.server.start()
-        self.assertTrue(program.is_silent())
-        self.server.release(lease)
-        program.taken()
         program.give()
         self.rests()
 
