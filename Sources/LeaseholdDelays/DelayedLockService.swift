@@ -32,38 +32,35 @@
     // MARK: What is told later, or answers at once
 
     func acquire(_ request: AcquireRequest, client: () -> any LeaseClient, at now: MonotonicInstant) -> AcquireOutcome {
-      if delays.isNone { return locks.acquire(request, client: client, at: now) }
-      return later(client()) { [self] client in
-        locks.acquire(request, client: { client }, at: now + delays.span)
-      }
+      later(client, at: now) { [locks] client, now in locks.acquire(request, client: client, at: now) }
     }
 
     func convert(_ request: ConvertRequest, client: () -> any LeaseClient, at now: MonotonicInstant) -> AcquireOutcome {
-      if delays.isNone { return locks.convert(request, client: client, at: now) }
-      return later(client()) { [self] client in
-        locks.convert(request, client: { client }, at: now + delays.span)
-      }
+      later(client, at: now) { [locks] client, now in locks.convert(request, client: client, at: now) }
     }
 
     private func later(
-      _ client: any LeaseClient, _ ask: @escaping @Sendable (any LeaseClient) -> AcquireOutcome
+      _ client: () -> any LeaseClient, at now: MonotonicInstant,
+      _ ask: @escaping @Sendable (_ client: () -> any LeaseClient, _ now: MonotonicInstant) -> AcquireOutcome
     ) -> AcquireOutcome {
+      if delays.isNone { return ask(client, now) }
+      let client = client()
       let id = waits.withLock { waits in
         waits.last += 1
         waits.byID[waits.last] = .asked
         return waits.last
       }
-      timer.after(delays.span.nanoseconds) { [self] in perform(id, client, ask) }
+      timer.after(delays.span.nanoseconds) { [self] in
+        perform(id, client) { ask({ client }, now + delays.span) }
+      }
       return .waiting(id, behind: nil)
     }
 
-    private func perform(
-      _ id: WaiterID, _ client: any LeaseClient, _ ask: (any LeaseClient) -> AcquireOutcome
-    ) {
+    private func perform(_ id: WaiterID, _ client: any LeaseClient, _ ask: () -> AcquireOutcome) {
       guard !isWithdrawn(id) else { return }
       let fate = nextFate()
       guard fate != .fails else { return client.refused(Self.unavailable()) }
-      switch ask(client) {
+      switch ask() {
       case .granted(let lease):
         let isNew = !lease.replayed && !lease.isConverted
         if isWithdrawn(id) {

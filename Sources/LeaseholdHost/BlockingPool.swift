@@ -50,8 +50,7 @@ package final class BlockingPool: Sendable {
   private let state = Mutex(State())
   private let name: StaticString
   private let stackBytes: Int
-  /// As many threads at most.
-  package let threadsMax: Int
+  private let threadsMax: Int
   private let lineMax: Int
 
   /// An empty pool.
@@ -110,18 +109,13 @@ package final class BlockingPool: Sendable {
   /// - Returns: Whether all have ended.
   @discardableResult
   package func stop(by deadline: Int64 = .max) -> Bool {
-    endThreads().reduce(true) { hasEnded, thread in thread.end(by: deadline) && hasEnded }
-  }
-
-  /// Refuses further work and tells the threads to end behind what they run.
-  func endThreads() -> [PoolThread] {
     let threads = state.withLock { state in
       state.isStopped = true
       defer { state.all = [] }
       return state.all
     }
     for thread in threads { thread.askToEnd() }
-    return threads
+    return threads.reduce(true) { hasEnded, thread in thread.end(by: deadline) && hasEnded }
   }
 
   func free(_ thread: PoolThread) {
@@ -168,8 +162,7 @@ final class PoolThread: Sendable {
   }
 
   /// Waits for the end that was asked for, until a reading of CLOCK_MONOTONIC; false when it did not come.
-  @discardableResult
-  func end(by deadline: Int64) -> Bool {
+  fileprivate func end(by deadline: Int64) -> Bool {
     if !hasEnded.load(ordering: .sequentiallyConsistent) { ending.sleep(until: deadline) }
     let thread = thread.withLock { $0.take() }
     guard hasEnded.load(ordering: .sequentiallyConsistent) else { return false }

@@ -62,9 +62,6 @@ package final class SleeperPool: Sendable {
     HostThread.prepareInterrupts()
   }
 
-  /// As many sleeps at most.
-  package var threadsMax: Int { threads.threadsMax }
-
   /// Sleeps that were not called off.
   package var count: Int { state.withLock { $0.sleepers.values.count { $0.sleep.end == nil } } }
 
@@ -109,7 +106,7 @@ package final class SleeperPool: Sendable {
   /// Ends all sleeps and all threads, and waits for both.
   package func stop() {
     drain()
-    for thread in threads.endThreads() { thread.end(by: .max) }
+    threads.stop()
     let caller = state.withLock { $0.caller.take() }
     alarm.ring()
     caller?.join()

@@ -137,13 +137,10 @@ final class LedgerSegment: LedgerStorage {
 
   /// Puts right what another program wrote over page 0, but for the word that names the daemon.
   func mendHeader() {
-    for (index, word) in headerWords where headerWord(index) != word { setHeaderWord(index, word) }
-  }
-
-  /// The words of page 0 as they should be, but for the one that names the daemon; the magic comes last.
-  private var headerWords: [(Int, UInt64)] {
     let ledger = HeaderWord.allCases.map { (Self.firstLedgerWord + $0.rawValue, words[$0.rawValue]) }
-    return [(1, Self.layout), (2, UInt64(capacity))] + ledger + [(0, Self.magic)]
+    // The magic comes last.
+    let all = [(1, Self.layout), (2, UInt64(capacity))] + ledger + [(0, Self.magic)]
+    for (index, word) in all where headerWord(index) != word { setHeaderWord(index, word) }
   }
 
   /// Replaces the memory below by a copy, after another program removed the segment.

@@ -78,16 +78,13 @@ extension LocalLockService {
   ///
   /// - Returns: The last fence.
   private func keepLedger() -> UInt64 {
-    let (revived, lastFence) = core.withLock { core -> (Result<Bool, LocalServiceError>, UInt64) in
-      let revived = Result { () throws(LocalServiceError) in try core.storage.reviveIfRemoved() }
-      return (revived, UInt64(clamping: core.ledger.lastFenceGiven))
+    do throws(LocalServiceError) {
+      let isNew = try core.withLock { core throws(LocalServiceError) in try core.storage.reviveIfRemoved() }
+      if isNew { faults.noteReplaced(.ledger) } else { faults.note(.ledger, nil) }
+    } catch {
+      faults.note(.ledger, "\(error)")
     }
-    switch revived {
-    case .success(false): faults.note(.ledger, nil)
-    case .success(true): faults.noteReplaced(.ledger)
-    case .failure(let error): faults.note(.ledger, "\(error)")
-    }
-    return lastFence
+    return core.withLock { UInt64(clamping: $0.ledger.lastFenceGiven) }
   }
 
   /// A thread that waited in the kernel has something to say.

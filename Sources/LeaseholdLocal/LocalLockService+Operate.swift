@@ -77,7 +77,7 @@ extension LocalLockService {
       switch error {
       case .stopped: throw LeaseholdError.operationsDrain
       case .noThread: throw LeaseholdError.noThreadToWait
-      case .full: throw LeaseholdError.tooManyOperations(self.operations.threadsMax)
+      case .full: throw LeaseholdError.tooManyOperations(options.limits.operationWaiters)
       }
     }
     return .waiting(id)
@@ -145,12 +145,12 @@ extension LocalLockService {
     of end: SleepEnd, _ operation: RawOperation, at now: MonotonicInstant
   ) -> LeaseholdError? {
     switch end {
-    case .performed, .canceled: nil
+    case .performed, .calledOff(.canceled): nil
     case .timedOut: busy(.waitTimeout, operation, at: now)
     case .failed(let error) where error.saysGone:
       .setRemoved(operation.request.address, .identifierRemoved, at: now)
     case .failed(let error): explain(error, operation, at: now)
-    case .draining: .operationsDrain
+    case .calledOff(.stopped): .operationsDrain
     }
   }
 

@@ -103,18 +103,14 @@ extension LocalLockService {
     let moment = moment(HostClock.now())
     // The look comes before, the note after, both in the ledger's mutex: the change moves the time that tells of
     // writes.
-    let error = self.change { ledger -> Errno? in
-      ledger.lookForWrites(on: set.id, at: moment)
-      defer { ledger.wroteStatus(of: set.id) }
-      do throws(Errno) {
+    do throws(Errno) {
+      try change { ledger throws(Errno) in
+        ledger.lookForWrites(on: set.id, at: moment)
+        defer { ledger.wroteStatus(of: set.id) }
         let permissions = try set.status().permissions
         try set.setPermissions(permissions.with(owner: uid, group: gid, mode: mode))
-        return nil
-      } catch {
-        return error
       }
-    }
-    if let error {
+    } catch {
       if error == .invalidArgument, look(at: set) != nil { throw .unmapped(uid == nil ? "gid" : "uid") }
       throw explain(error, address, "change")
     }

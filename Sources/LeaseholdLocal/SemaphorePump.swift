@@ -78,7 +78,7 @@ final class PumpPool: KernelWaiting, Sendable {
       let until = HostClock.monotonic() + Self.longestWait
       switch withOperations(list, { SemaphoreSet(id: set).sleep($0, until: until, sleep) }) {
       case .performed: return .granted
-      case .canceled, .draining: return nil
+      case .calledOff: return nil
       case .timedOut: continue
       case .failed(.resourceTemporarilyUnavailable): if isFirst { return .failed }
       case .failed(let error) where error.saysGone: return .removed
@@ -116,8 +116,7 @@ enum SleepEnd: Sendable {
   case performed
   case timedOut
   case failed(Errno)
-  case canceled
-  case draining
+  case calledOff(SleeperPool.End)
 }
 
 extension SemaphoreSet {
@@ -130,11 +129,7 @@ extension SemaphoreSet {
     _ operations: UnsafeBufferPointer<SemaphoreOperation>, until deadline: Int64, _ sleep: SleeperPool.Sleep
   ) -> SleepEnd {
     while true {
-      switch sleep.end {
-      case .canceled: return .canceled
-      case .stopped: return .draining
-      case nil: break
-      }
+      if let end = sleep.end { return .calledOff(end) }
       let left = deadline - HostClock.monotonic()
       guard left > 0 else { return .timedOut }
       switch operate(operations, timeoutNanoseconds: left) {

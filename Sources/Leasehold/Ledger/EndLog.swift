@@ -44,8 +44,6 @@ public struct EndLog: Sendable {
   private var room = linesMax
   private var roomForSets = linesMax
 
-  init() {}
-
   /// True when there is anything to tell.
   public var isEmpty: Bool {
     lines.isEmpty && sets.isEmpty && moreSets == 0 && others.allSatisfy { $0 == 0 }

@@ -99,7 +99,7 @@ struct CgroupTree {
     let stamp = ProcessStamp(cgroup: try FileStatus(found).identity.inode, below: root)
     let events = openat(found.rawValue, "cgroup.events", O_RDONLY | O_CLOEXEC)
     guard events >= 0 else { throw Errno(rawValue: errno) }
-    return Cgroup(stamp, FileDescriptor(rawValue: events))
+    return Cgroup(stamp: stamp, events: FileDescriptor(rawValue: events))
   }
 
   /// True when an error says that there is no such cgroup for the one who asks.
@@ -172,8 +172,6 @@ struct Cgroup: ~Copyable, Sendable {
   let stamp: ProcessStamp
   /// The file `cgroup.events`.
   let events: FileDescriptor
-
-  init(_ stamp: ProcessStamp, _ events: FileDescriptor) { (self.stamp, self.events) = (stamp, events) }
 
   deinit { try? events.close() }
 

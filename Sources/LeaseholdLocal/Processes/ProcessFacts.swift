@@ -100,10 +100,8 @@ struct ProcessFacts {
     return path == "\(HostFacts.pid)" ? namespace(of: HostFacts.pid) : nil
   }
 
-  /// The numbers of all processes that can be seen.
-  static func all() -> [Int32] { numbers(in: "/proc") }
-
-  private static func numbers(in folder: String) -> [Int32] {
+  /// The numbers in a folder: of all processes that can be seen, or of the threads of one.
+  static func numbers(in folder: String = "/proc") -> [Int32] {
     HostFile.entries(in: folder).entries.compactMap { Int32($0.name) }
   }
 }

@@ -74,8 +74,7 @@ final class ProcessFinder: Sendable {
     let isNeighbour = named == nil || CgroupTree.isShared(with: pid, of: uid)
     try Self.require(handle, .peer)
     guard isNeighbour else { throw .foreignCgroups() }
-    guard let tree = CgroupTree() else { throw .noCgroups() }
-    guard let path = named ?? own else { throw .noCgroups() }
+    guard let tree = CgroupTree(), let path = named ?? own else { throw .noCgroups() }
     guard path != "/" else { throw .rootCgroup() }
     guard !CgroupTree.holdsThisProcess(path) else { throw .serviceCgroup(path) }
     let cgroup = try explaining(tree.open(path, for: named == nil ? .service : FileCaller(peer, groups: []))) {
@@ -100,7 +99,7 @@ final class ProcessFinder: Sendable {
       if isMeant(parent, candidate) { return parent }
       parent = candidate.parent
     }
-    for pid in ProcessFacts.all() {
+    for pid in ProcessFacts.numbers() {
       if let candidate = ProcessFacts(pid), isMeant(pid, candidate) { return pid }
     }
     throw .processEnded(.number(number))

@@ -17,13 +17,6 @@ enum WatchedHandle: ~Copyable, Sendable {
     }
   }
 
-  fileprivate var isCgroup: Bool {
-    switch self {
-    case .process: false
-    case .cgroup: true
-    }
-  }
-
   /// Sends a signal to a process; there is none for all of a cgroup.
   fileprivate func send(_ signal: Int32) throws(Errno) {
     switch self {
@@ -207,7 +200,7 @@ final class ProcessWatch: Sendable {
     } catch {
       throw .processRefused(Errno(rawValue: error.errno))
     }
-    if process.handle.isCgroup { lookSoon() }
+    if process.stamp.isCgroup { lookSoon() }
     return process
   }
 
@@ -263,7 +256,7 @@ final class ProcessWatch: Sendable {
       poller.wait(milliseconds: next == .max ? -1 : HostClock.milliseconds(until: next)) { token in
         guard let process = state.withLock({ $0.entries[token]?.process }) else { return }
         look(at: process, by: poller)
-        if process.handle.isCgroup, !process.hasEnded { lookSoon() }
+        if process.stamp.isCgroup, !process.hasEnded { lookSoon() }
       }
       if next <= HostClock.monotonic() { lookAtCgroups(by: poller, since: next) }
     }
@@ -279,7 +272,7 @@ final class ProcessWatch: Sendable {
     // What came just now is looked at once more, when nothing of it can be held back.
     let pause = isNews.exchange(false, ordering: .acquiringAndReleasing) ? Self.heldBack : Self.pause
     let cgroups = state.withLock { $0.entries.values.compactMap(\.process) }
-      .filter { $0.handle.isCgroup && !$0.hasEnded }
+      .filter { $0.stamp.isCgroup && !$0.hasEnded }
     for cgroup in cgroups { look(at: cgroup, by: poller) }
     // One that came meanwhile has said when it wants to be looked at.
     let next = cgroups.isEmpty ? .max : HostClock.monotonic() + pause

@@ -16,10 +16,7 @@ final class SegmentClaims: Sendable {
     return try account.claim(.segmentBytes, request.byteCount)
   }
 
-  func keep(_ claim: CallerClaim?, for segment: Int32) {
-    guard let claim else { return }
-    claims.withLock { $0[segment] = claim }
-  }
+  func keep(_ claim: CallerClaim?, for segment: Int32) { claims.withLock { $0[segment] = claim } }
 
   func forget(_ segment: Int32) { claims.withLock { $0[segment] = nil } }
 

@@ -111,7 +111,9 @@ public final class SegmentStore: VariableStore {
     let segment = try resolve(address)
     return try turns[Int(segment.id.magnitude) % turns.count].take { () throws(LeaseholdError) in
       let status = try status(segment, address)
-      try check(status, access, address)
+      // As shmat(2): writing needs both permissions.
+      try check(status, .read, address)
+      if access == .readWrite { try check(status, .alter, address) }
       let owner = LedgerSegment.Mapping(try explaining(segment.attach(access)) { explain($0, address) })
       let bytes = owner.mapping.bytes
       // A ledger whose key was taken away by ipcrm is still the ledger.
@@ -133,19 +135,10 @@ public final class SegmentStore: VariableStore {
     try check(explaining(segment.status()) { explain($0, address) }, access, address)
   }
 
-  /// Throws where shmat(2) would not attach the segment for the caller: writing needs both permissions.
-  func check(
-    _ status: SharedMemorySegment.Status, _ access: SharedMemoryMapping.Access, _ address: IPCAddress?
-  ) throws(LeaseholdError) {
-    try check(status, IPCAccess.read, address)
-    if access == .readWrite { try check(status, IPCAccess.alter, address) }
-  }
-
   private func check(
     _ status: SharedMemorySegment.Status, _ access: IPCAccess, _ address: IPCAddress?
   ) throws(LeaseholdError) {
-    guard let caller else { return }
-    guard !status.permissions.lets(caller.peer, access, groups: caller.groups) else { return }
+    guard let caller, !status.permissions.lets(caller.peer, access, groups: caller.groups) else { return }
     throw .notYours("segment", text(address), access, list: "/segments")
   }
 

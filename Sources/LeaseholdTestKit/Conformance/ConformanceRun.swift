@@ -33,10 +33,6 @@ final class ConformanceRun {
     var refusal: LeaseholdError.Code? {
       if case .refused(let error) = outcome { error.code } else { client.refusal?.code }
     }
-
-    var waiter: WaiterID? {
-      if case .waiting(let waiter, _) = outcome { waiter } else { nil }
-    }
   }
 
   func acquire(

@@ -103,7 +103,7 @@ extension LockServiceConformance {
       let holder = try run.granted()
       let first = try run.acquire(wait: .seconds(30))
       let second = try run.acquire(wait: .seconds(30))
-      if let waiter = first.waiter { run.service.withdraw(.waiter(waiter), at: run.host.now) }
+      if case .waiting(let waiter, _) = first.outcome { run.service.withdraw(.waiter(waiter), at: run.host.now) }
       try run.release(holder)
       _ = try run.getsLease(second, "the next")
       try run.expect(first.client.answers == 0, "who went was answered")

@@ -89,7 +89,10 @@ extension SimulatedKernel {
   }
 
   /// Units of a semaphore that native processes hold, or took to their graves.
-  package func nativeUnits(_ set: Int32, _ semaphore: Int) -> Int { state.sets[set]?.nativeUnits(semaphore) ?? 0 }
+  package func nativeUnits(_ set: Int32, _ semaphore: Int) -> Int {
+    guard let set = state.sets[set] else { return 0 }
+    return set.held.values.reduce(set.abandoned[semaphore] ?? 0) { $0 + ($1[semaphore] ?? 0) }
+  }
 
   /// Units that one process holds and may give back.
   package func units(of process: Int32, set: Int32, semaphore: Int) -> Int {

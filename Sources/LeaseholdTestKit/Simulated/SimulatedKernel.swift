@@ -46,14 +46,10 @@ package final class SimulatedKernel: SemaphoreKernel {
   }
 
   package func operate(_ set: Int32, list operations: [SemaphoreOperation]) -> KernelOutcome {
-    crash.step("semop \(set)\(Self.text(operations))")
+    // What is added to which semaphore, with SEM_UNDO where that is so.
+    crash.step("semop \(set)" + operations.map { " \($0.semaphore):\($0.delta)\($0.undoes ? "u" : "")" }.joined())
     if let forced = failure?(set, operations) { return forced }
     return perform(operations, set: set, process: Self.daemon)
-  }
-
-  /// Operations in a trace: what is added to which semaphore, with SEM_UNDO where that is so.
-  private static func text(_ operations: [SemaphoreOperation]) -> String {
-    operations.map { " \($0.semaphore):\($0.delta)\($0.undoes ? "u" : "")" }.joined()
   }
 
   package func write(_ value: Int, to semaphore: Int, of set: Int32) -> KernelOutcome {

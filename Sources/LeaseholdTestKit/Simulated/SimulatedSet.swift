@@ -109,9 +109,4 @@ struct SimulatedSet {
       if kept > 0 { abandoned[semaphore, default: 0] += kept }
     }
   }
-
-  /// Units that native processes hold or took to their graves.
-  func nativeUnits(_ semaphore: Int) -> Int {
-    held.values.reduce(abandoned[semaphore] ?? 0) { $0 + ($1[semaphore] ?? 0) }
-  }
 }

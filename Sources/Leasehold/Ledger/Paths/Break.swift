@@ -51,8 +51,7 @@ extension Ledger {
   }
 
   private func tellOfBreak(_ lease: Lease, end: MonotonicInstant) {
-    guard let client = lease.client else { return }
-    let note = lease.breaking ?? BreakNote(reason: nil, by: nil)
+    guard let client = lease.client, let note = lease.breaking else { return }
     observers.tell { client.breaking(at: end, note) }
   }
 
