@@ -5,8 +5,7 @@ extension JSON {
   /// A number of 64 bits; zero where it is not there.
   func int64(_ name: String) -> Int64 {
     switch self[name] {
-    case .string(let digits): Int64(digits) ?? 0
-    case .number(let digits): Int64(digits) ?? 0
+    case .string(let digits), .number(let digits): Int64(digits) ?? 0
     default: 0
     }
   }
@@ -41,15 +40,10 @@ extension EtcdOutcome {
   /// The answer to a transaction.
   init(_ json: JSON) {
     let revision = json.headerRevision
+    let ranges = json["responses"].elements.map { $0["response_range"] }.filter { $0 != .null }
     self.init(
       isDone: json["succeeded"].bool ?? false, revision: revision,
-      listings: json["responses"].elements.compactMap { response in
-        if case .null = response["response_range"] {
-          nil
-        } else {
-          EtcdListing(response["response_range"], revision: revision)
-        }
-      })
+      listings: ranges.map { EtcdListing($0, revision: revision) })
   }
 }
 

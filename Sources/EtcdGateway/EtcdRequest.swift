@@ -2,11 +2,7 @@ internal import JSONText
 
 // Requests to the gateway: bytes are in base64, numbers of 64 bits are texts, and what is zero or empty is left out.
 extension JSON {
-  static func base64(_ bytes: some Sequence<UInt8>) -> JSON {
-    var text: [UInt8] = []
-    Array(bytes).withUnsafeBufferPointer { Base64.append($0, to: &text) }
-    return .string(String(decoding: text, as: UTF8.self))
-  }
+  static func base64(_ bytes: some Sequence<UInt8>) -> JSON { .string(Base64.encode(Array(bytes))) }
 
   static func int64(_ number: Int64) -> JSON? { number == 0 ? nil : .string("\(number)") }
 

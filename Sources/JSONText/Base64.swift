@@ -1,7 +1,8 @@
 /// Bytes as text, in RFC 4648, 4: what JSON, headers and policies have in place of bytes.
 package enum Base64 {
-  /// Appends bytes, encoded.
-  package static func append(_ bytes: UnsafeBufferPointer<UInt8>, to text: inout [UInt8]) {
+  /// The text of bytes.
+  package static func encode(_ bytes: [UInt8]) -> String {
+    var text: [UInt8] = []
     let digits: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     for start in stride(from: 0, to: bytes.count, by: 3) {
       let count = min(3, bytes.count - start)
@@ -13,6 +14,7 @@ package enum Base64 {
         text.append(place <= count ? digit : UInt8(ascii: "="))
       }
     }
+    return String(decoding: text, as: UTF8.self)
   }
 
   /// The bytes of a text; `nil` where it is no such encoding.

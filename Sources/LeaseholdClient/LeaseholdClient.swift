@@ -96,7 +96,7 @@ public final class LeaseholdClient: Sendable {
       isReached.store(true, ordering: .relaxed)
       let reader = try await connection.begin(request.bytes(to: endpoint, closing: true), before: deadline)
       guard reader.status >= 400 else {
-        return (Answer(status: reader.status, sent: sent), LineStream(reader, endpoint))
+        return (Answer(status: reader.status, sent: sent), LineStream(reader: reader, endpoint: endpoint))
       }
       let body = try await reader.readBody(deadline: deadline)
       return (Answer(Response(status: reader.status, body: body), sent: sent), nil)
@@ -186,10 +186,8 @@ final class Flag: Sendable {
 
 /// The lines of an answer that has no end, for one task at a time.
 struct LineStream: Sendable {
-  private let reader: ResponseReader
-  private let endpoint: ServiceEndpoint
-
-  init(_ reader: ResponseReader, _ endpoint: ServiceEndpoint) { (self.reader, self.endpoint) = (reader, endpoint) }
+  fileprivate let reader: ResponseReader
+  fileprivate let endpoint: ServiceEndpoint
 
   /// The next line; `nil` at the end.
   ///

@@ -78,7 +78,7 @@ extension EtcdLockService {
     while !isStopped.load(ordering: .relaxed) {
       let now = HostClock.monotonic()
       turned.store(now, ordering: .relaxed)
-      if state.withLock({ $0.isWatchSilent(at: now) }) { watch.withLock { $0?.cancel() } }
+      if state.withLock({ $0.pace.isSilent(seen: $0.view.revision, at: now) }) { watch.withLock { $0?.cancel() } }
       let due = expire(at: now)
       for (index, chore) in chores.enumerated() where now >= next[index] && begin(index, chore.work) {
         next[index] = now + chore.pause

@@ -78,9 +78,6 @@ struct Held: Sendable {
   var renewsAt: Int64 = .max
   var followers: [any LeaseClient] = []
 
-  /// A lease of an id.
-  init(_ id: LeaseID, _ grant: Attempt.Grant) { (self.id, self.grant) = (id, grant) }
-
   /// Nanoseconds of CLOCK_MONOTONIC: when its holder believes it ends.
   var deadline: Int64 { grant.deadline }
 }
@@ -130,9 +127,7 @@ struct EtcdState: Sendable {
 
   /// Why etcd cannot be used; `nil` where it can.
   var fault: String? { Part.allCases.lazy.compactMap { faults[$0] }.first }
-}
 
-extension EtcdState {
   /// The queue of a lock, as it was seen last, without the entries that this server knows to be gone since.
   ///
   /// No entry comes back: an end is newer than whatever is still seen of it. But an end with a grace leaves the place
@@ -175,9 +170,6 @@ extension EtcdState {
     }
     return pace.isWanted(at: now)
   }
-
-  /// Tells whether the watch should have told of a write of ours long since; says so once a while.
-  mutating func isWatchSilent(at now: Int64) -> Bool { pace.isSilent(seen: view.revision, at: now) }
 }
 
 /// The ring of events, whose accesses the state's mutex orders.

@@ -6,11 +6,6 @@ import Synchronization
 
 // The thread that follows the cluster.
 extension EtcdLockService {
-  private var keys: EtcdKeys {
-    let (first, end) = store.names.followed
-    return .range(first, end: end)
-  }
-
   /// Reads all locks at one revision; each page may take as long as a call.
   func look() throws(EtcdFailure) {
     let listing = try gateway.list(state.withLock { $0.view.needs }, by: 20_000) { Self.deadline() }
@@ -25,7 +20,8 @@ extension EtcdLockService {
         if mustLook { try look() }
         mustLook = false
         let from = state.withLock { $0.view.revision + 1 }
-        let watch = try gateway.watch(keys, from: from, before: Self.deadline())
+        let keys = store.names.followed
+        let watch = try gateway.watch(.range(keys.first, end: keys.end), from: from, before: Self.deadline())
         self.watch.withLock { $0 = watch }
         state.withLock { $0.pace.turn(isOpen: true, at: HostClock.monotonic()) }
         tell(.watch, fault: nil)

@@ -83,7 +83,7 @@ public final class Server: Sendable {
   /// The threads that ask an engine which may block; `nil` for one that answers at once.
   let workers: BlockingPool?
   private let certificate: Certificate?
-  private let listeners: Listeners
+  let listeners: Listeners
   private let phase = Atomic(Phase.opening)
   private let wallOffset = Atomic<Int64>(0)
   private let pulse = Pulse()
@@ -206,12 +206,6 @@ public final class Server: Sendable {
 
   /// Open connections.
   public var connections: Int { listeners.sum(\.connections) }
-
-  /// Connections that were one too many, for their caller, for the listener, or for the descriptors of the process.
-  var refusedConnections: Int { listeners.sum(\.refusedConnections) + AcceptTroubles.turnedAway }
-
-  /// Answers cut off because their peer did not read.
-  var droppedStreams: Int { listeners.sum(\.droppedStreams) }
 
   /// True when every listener is open.
   ///

@@ -12,9 +12,7 @@ extension QueueValue {
     case .bytes(let bytes): bytes
     }
   }
-}
 
-extension QueueValue {
   /// Reads the locks of a lease.
   package static func locks(stored: [UInt8]) -> [String] {
     (JSON(stored) ?? .null).elements.compactMap(\.string)

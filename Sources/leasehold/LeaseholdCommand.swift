@@ -21,9 +21,7 @@ struct LeaseholdCommand: ParsableCommand {
         name: "Service",
         subcommands: [ServeCommand.self, TokenCommand.self, ReadyCommand.self, LiveCommand.self, DoctorCommand.self]),
     ])
-}
 
-extension LeaseholdCommand {
   /// The commands that have commands of their own.
   private static var families: [any ParsableCommand.Type] { [SemCommand.self, ShmCommand.self] }
 
@@ -67,15 +65,11 @@ extension LeaseholdCommand {
     }
   }
 
-  private static var all: [any ParsableCommand.Type] {
-    configuration.subcommands + configuration.groupedSubcommands.flatMap(\.subcommands)
-  }
-
   /// The error of a first argument where it should name a command and does not.
   static func unknownCommand(_ arguments: [String]) -> Failure? {
     guard let word = arguments.first, !word.hasPrefix("-") else { return nil }
     var (names, hidden) = (["help"], [String]())
-    for command in all {
+    for command in configuration.subcommands + configuration.groupedSubcommands.flatMap(\.subcommands) {
       guard let name = command.configuration.commandName else { continue }
       if command.configuration.shouldDisplay { names.append(name) } else { hidden.append(name) }
       hidden += command.configuration.aliases

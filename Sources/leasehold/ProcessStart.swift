@@ -4,7 +4,10 @@ internal import Glibc
 enum ProcessStart {
   static func prepare() {
     guard openStandardDescriptors() else { exit(ExitStatus.cannotCreate.rawValue) }
-    endAtOnce(by: [SIGQUIT, SIGABRT])
+    // The Swift runtime catches these to write a backtrace where its tool lies beside its libraries, which takes
+    // seconds, and then many lines; a user who sends one wants the process gone. What is ignored stays so, as nohup(1)
+    // wants it.
+    for number in [SIGQUIT, SIGABRT] where isCaught(number) { signal(number, SIG_DFL) }
   }
 
   /// Puts `/dev/null` where standard input, output or error is closed: else the next socket would have its number, and
@@ -15,14 +18,6 @@ enum ProcessStart {
       guard open("/dev/null", O_RDWR) == descriptor else { return false }
     }
     return true
-  }
-
-  /// Gives signals back their default.
-  ///
-  /// The Swift runtime catches them to write a backtrace where its tool lies beside its libraries, which takes seconds,
-  /// and then many lines; a user who sends one wants the process gone. What is ignored stays so, as nohup(1) wants it.
-  private static func endAtOnce(by signals: [Int32]) {
-    for signal in signals where isCaught(signal) { Glibc.signal(signal, SIG_DFL) }
   }
 
   private static func isCaught(_ signal: Int32) -> Bool {

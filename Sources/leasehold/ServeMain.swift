@@ -182,31 +182,21 @@ private func shutDown(
 
 private func status(of error: any Error) -> ExitStatus {
   switch error {
-  case let error as EtcdEngineError: error.status
-  case let error as LocalServiceError: error.status
-  default: .software
-  }
-}
-
-extension EtcdEngineError {
-  fileprivate var status: ExitStatus {
-    switch self {
+  case let error as EtcdEngineError:
+    switch error {
     case .badEndpoint: .configuration
     case .unavailable: .unavailable
     case .denied: .noPermission
     case .noThread: .cannotCreate
     }
-  }
-}
-
-extension LocalServiceError {
-  fileprivate var status: ExitStatus {
-    switch self {
+  case let error as LocalServiceError:
+    switch error {
     case .alreadyServed, .stillRunning: .temporaryFailure
     case .notPermitted, .notOurs: .noPermission
     case .foreignControlSet, .foreignLedger, .notALedger, .segmentsAreDestroyed, .stateDirectory: .configuration
     case .unreadableSet, .kernel, .kernelLimit, .noThread: .cannotCreate
     case .canceled: .ok
     }
+  default: .software
   }
 }

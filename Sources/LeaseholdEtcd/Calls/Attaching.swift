@@ -15,7 +15,7 @@ extension EtcdLockService {
     let grant = try change(found, found.renewal(ttl, binds: true))
     let held = change { state in
       let older = state.held[found.name]?.followers ?? []
-      var held = Held(request.lease, grant)
+      var held = Held(id: request.lease, grant: grant)
       held.kinds = state.held[found.name]?.kinds ?? [:]
       (held.connection, held.renewsAt) = (request.caller.connection, Self.renewal(of: grant))
       state.held[found.name] = held

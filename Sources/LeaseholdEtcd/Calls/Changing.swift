@@ -40,7 +40,7 @@ extension EtcdLockService {
     }
     let held = state.withLock { $0.held[found.name] }
     let grant = Attempt.Grant(found.entries, upgrade: found.upgrade, deadline: found.deadline ?? 0)
-    return answer(call, held ?? Held(request.lease, grant), hasDeadline: found.deadline != nil)
+    return answer(call, held ?? Held(id: request.lease, grant: grant), hasDeadline: found.deadline != nil)
   }
 
   /// A lease that has the mode it was to get.

@@ -108,7 +108,7 @@ extension EtcdLockService {
     change { state in
       state.counters.renewed += 1
       let name = grant.entries[0].name
-      guard var held = state.held[name] else { return Held(id, grant) }
+      guard var held = state.held[name] else { return Held(id: id, grant: grant) }
       (held.grant, held.taken) = (grant, nil)
       if held.connection != 0 { held.renewsAt = Self.renewal(of: grant) }
       state.held[name] = held

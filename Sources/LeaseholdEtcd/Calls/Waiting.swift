@@ -12,7 +12,7 @@ extension EtcdLockService {
   func deliver(_ grant: Attempt.Grant, of place: any QueueCall, to call: Call) -> AcquireOutcome {
     var place = place
     let isInTime = place.answer(now: HostClock.monotonic())
-    var held = Held(id(of: place, for: call), grant)
+    var held = Held(id: id(of: place, for: call), grant: grant)
     held.taken = place
     held.kinds = call.kinds
     if let request = call.request, request.bindsConnection {

@@ -9,11 +9,11 @@ final class LineBudget: Sendable {
     var leftOut: UInt64 = 0
   }
 
-  private let linesPerSecond: Int
+  /// The most lines of one second.
+  static let linesPerSecond = 10
+
   private let window = Mutex(Window())
   private let leftOut = Atomic<UInt64>(0)
-
-  init(linesPerSecond: Int) { self.linesPerSecond = linesPerSecond }
 
   /// Returns true when a line may be written now; then, how many were not since the last one.
   func admit(_ now: MonotonicInstant) -> UInt64? {
@@ -23,7 +23,7 @@ final class LineBudget: Sendable {
         window.second = second
         window.lines = 0
       }
-      guard window.lines < linesPerSecond else {
+      guard window.lines < Self.linesPerSecond else {
         window.leftOut += 1
         leftOut.add(1, ordering: .relaxed)
         return nil

@@ -5,13 +5,10 @@ import Synchronization
 /// The refusals: all are counted, and logged as far as the log can take it.
 ///
 /// A line has the reason, the operation, the peer and the name of its token; never a token, a lease's id or a path. At
-/// most ``linesPerSecond`` lines a second; the next line says how many were left out.
+/// most ``LineBudget/linesPerSecond`` lines a second; the next line says how many were left out.
 final class Refusals: Sendable {
-  /// The most lines of one second.
-  static let linesPerSecond = 10
-
   private let log: Logger
-  private let budget = LineBudget(linesPerSecond: linesPerSecond)
+  let budget = LineBudget()
   private let numbers = Mutex<[LeaseholdError.Code: UInt64]>([:])
 
   init(_ log: Logger) { self.log = log }
@@ -63,7 +60,4 @@ final class Refusals: Sendable {
   var counts: [(code: LeaseholdError.Code, count: UInt64)] {
     numbers.withLock { numbers in Self.codes.map { ($0, numbers[$0] ?? 0) } }
   }
-
-  /// Lines that were not written.
-  var linesLeftOut: UInt64 { budget.linesLeftOut }
 }

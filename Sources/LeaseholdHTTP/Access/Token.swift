@@ -28,15 +28,6 @@ extension LockSnapshot {
   }
 }
 
-extension LeaseholdError {
-  /// The error as a caller with a token may see it.
-  func told(to token: Token?) -> LeaseholdError {
-    guard let confinement = token?.confinement, confinement.prefixes != nil, var lock = contention else { return self }
-    lock.queuedFor.removeAll { !confinement.covers($0.text) }
-    return showing(lock)
-  }
-}
-
 extension Token {
   /// Throws unless the token may do what the request asks, beyond the role that was checked by its path alone.
   func check(_ reach: Endpoint.Reach, _ call: borrowing Call) throws(LeaseholdError) {
@@ -89,6 +80,13 @@ extension Call {
 }
 
 extension LeaseholdError {
+  /// The error as a caller with a token may see it.
+  func told(to token: Token?) -> LeaseholdError {
+    guard let confinement = token?.confinement, confinement.prefixes != nil, var lock = contention else { return self }
+    lock.queuedFor.removeAll { !confinement.covers($0.text) }
+    return showing(lock)
+  }
+
   /// A token that is good, but not for this.
   static func forbidden(_ token: Token, _ detail: String) -> LeaseholdError {
     LeaseholdError(.forbidden, detail, facts: [("token", .text(token.name)), ("role", .text(token.role.name))])

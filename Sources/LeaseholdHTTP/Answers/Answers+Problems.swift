@@ -113,11 +113,3 @@ extension AnswerWriter {
     json.append(list: problem.contention?.queuedFor.map(\.text) ?? [])
   }
 }
-
-extension LeaseholdError {
-  /// The answer to a request that was not read.
-  func response(requestID: [UInt8]) -> Response {
-    AnswerWriter(now: MonotonicInstant(nanoseconds: 0), wallOffset: 0)
-      .response(self, requestID: requestID, asText: false)
-  }
-}

@@ -21,17 +21,11 @@ enum Dashboard {
 
   /// One lock.
   static func lock(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let key = try call.key()
-    let name = LockName(key, try call.nativeRequest(key))
+    let name = try call.lockName()
     return try page(call) { call throws(LeaseholdError) in
-      var found: LockSnapshot?
-      do throws(LeaseholdError) {
-        found = try call.server.engine.locks.lock(name, listed: LockSnapshot.listed)
-      } catch {
-        guard error.code == .noSuchLock else { throw error }
-      }
-      let page = PlainLock(key: key, lock: found, now: call.now)
-      return page.html(history(of: key, call), wallOffset: call.writer.wallOffset)
+      let found = try call.knownLock(name, listed: LockSnapshot.listed)
+      let page = PlainLock(key: name.key, lock: found, now: call.now)
+      return page.html(history(of: name.key, call), wallOffset: call.writer.wallOffset)
     }
   }
 

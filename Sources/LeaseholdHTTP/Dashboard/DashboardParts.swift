@@ -42,9 +42,7 @@ struct DashboardParts: Sendable {
   private static func digest(_ text: String) -> String? {
     var text = text
     guard let digest = text.withUTF8({ SHA256(UnsafeRawBufferPointer($0)) }) else { return nil }
-    var encoded: [UInt8] = []
-    digest.withBytes { bytes in bytes.withMemoryRebound(to: UInt8.self) { Base64.append($0, to: &encoded) } }
-    return String(decoding: encoded, as: UTF8.self)
+    return Base64.encode(digest.withBytes { Array($0) })
   }
 
   private static func text(_ text: leasehold_text) -> String {

@@ -65,9 +65,7 @@ struct HTML: ExpressibleByStringInterpolation {
     /// Appends a cell of a table.
     mutating func appendInterpolation(cell: String) { appendInterpolation("<td>\(cell)</td>" as HTML) }
   }
-}
 
-extension HTML {
   /// A table of holders or waiters: the heads of its columns, and the cells of each row.
   static func queue(_ heads: [String], _ rows: [HTML]) -> HTML {
     var html: HTML = "<table class=\"queue\"><thead><tr>"
@@ -76,22 +74,6 @@ extension HTML {
     for row in rows { html += "<tr>\(row)</tr>" }
     html += "</tbody></table>"
     return html
-  }
-}
-
-extension LockSnapshot {
-  /// A link to the page of the lock.
-  var link: HTML {
-    var numbers: HTML = ""
-    // Some names say only with the numbers of their semaphores which lock is meant.
-    if let binding, let dialect = key.native?.dialect {
-      if dialect == "apache", let companion = binding.companion {
-        numbers = "?semaphore_key=\(binding.key)&amp;nsems=\(2 * (companion - binding.semaphore))"
-      } else if dialect == "path" {
-        numbers = "?project=\(binding.key >> 24 & 0xff)&amp;sem=\(binding.semaphore)"
-      }
-    }
-    return "<a href=\"/ui/locks/\(encoded: key.text)\(numbers)\">\(cut: key.text)</a>"
   }
 }
 
@@ -123,6 +105,20 @@ extension LockMode {
 }
 
 extension LockSnapshot {
+  /// A link to the page of the lock.
+  var link: HTML {
+    var numbers: HTML = ""
+    // Some names say only with the numbers of their semaphores which lock is meant.
+    if let binding, let dialect = key.native?.dialect {
+      if dialect == "apache", let companion = binding.companion {
+        numbers = "?semaphore_key=\(binding.key)&amp;nsems=\(2 * (companion - binding.semaphore))"
+      } else if dialect == "path" {
+        numbers = "?project=\(binding.key >> 24 & 0xff)&amp;sem=\(binding.semaphore)"
+      }
+    }
+    return "<a href=\"/ui/locks/\(encoded: key.text)\(numbers)\">\(cut: key.text)</a>"
+  }
+
   /// True when programs that do not ask this service hold some of it.
   var isNative: Bool { nativeUnits.map { $0 > 0 } ?? (available == 0 && holderCount == 0) }
 

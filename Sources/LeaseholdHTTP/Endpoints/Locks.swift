@@ -113,6 +113,16 @@ extension Call {
     return LockName(key, try nativeRequest(key))
   }
 
+  /// The lock of a name; `nil` where no request has made it, or it was removed.
+  func knownLock(_ name: LockName, listed: Int) throws(LeaseholdError) -> LockSnapshot? {
+    do {
+      return try server.engine.locks.lock(name, listed: listed)
+    } catch {
+      guard error.code == .noSuchLock else { throw error }
+      return nil
+    }
+  }
+
   /// Reads how a lock is wanted: what `want` says of each of several.
   func describe(_ want: inout Want) throws(LeaseholdError) {
     switch try word(.mode, ["exclusive", "shared", "write", "read"]) {

@@ -147,10 +147,8 @@ extension Call {
 
   /// True when a set is to be made where there is none, which only `sysv:` names ask for.
   private func creates() throws(LeaseholdError) -> Bool {
-    switch try word(.create, ["1", "0", "true", "false"]) {
-    case "1", "true": true
-    default: false
-    }
+    let word = try word(.create, ["1", "0", "true", "false"])
+    return word == "1" || word == "true"
   }
 
   /// One semaphore of a set that is made where there is none, as `semget` and a first value would.

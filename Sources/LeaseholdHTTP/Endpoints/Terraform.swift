@@ -36,7 +36,8 @@ enum Terraform {
       return call.respond(info.response)
     }
     // A restart forgot which lease it was; its owner says so.
-    guard let lock = try state(key, call), let holder = lock.holders.first else { return call.respond(info.response) }
+    let state = try call.knownLock(LockName(key), listed: LockSnapshot.listedMax)
+    guard let lock = state, let holder = lock.holders.first else { return call.respond(info.response) }
     let theirs = kept.info(of: holder, on: key)
     guard theirs.id == info.id, let owner = holder.owner else {
       throw LeaseholdError(
@@ -53,7 +54,7 @@ enum Terraform {
     if let token = call.exchange.context.token, token.role < .admin {
       throw .forbidden(token, "Unlocking without a lock-info, which is force-unlock,", needs: .admin)
     }
-    for holder in try state(key, call)?.holders ?? [] {
+    for holder in try call.knownLock(LockName(key), listed: LockSnapshot.listedMax)?.holders ?? [] {
       // An engine of several servers knows the ids of its own leases alone.
       guard let name = LeaseName(hexadecimal: holder.ref.utf8) else { continue }
       var request = BreakRequest(name, caller: call.caller)
@@ -63,16 +64,6 @@ enum Terraform {
     return call.json { json in
       json.open("unlocked", true)
       json.member("key", key.text)
-    }
-  }
-
-  /// The lock of a state; `nil` where no request made it yet.
-  private static func state(_ key: LockKey, _ call: borrowing Call) throws(LeaseholdError) -> LockSnapshot? {
-    do {
-      return try call.server.engine.locks.lock(LockName(key), listed: LockSnapshot.listedMax)
-    } catch {
-      guard error.code == .noSuchLock else { throw error }
-      return nil
     }
   }
 }

@@ -38,9 +38,6 @@ final class EventFeed: Sendable {
   /// The number of followers.
   var count: Int { withState { $0.subscribers.count } }
 
-  /// The number of followers that were dropped because they did not read.
-  var dropped: Int { withState { $0.dropped } }
-
   /// Admits a follower, if there is room and a thread for it.
   func add(_ subscriber: EventSubscriber, _ stream: StreamBody, wallOffset: Int64) throws(LeaseholdError) {
     self.wallOffset.store(wallOffset, ordering: .relaxed)

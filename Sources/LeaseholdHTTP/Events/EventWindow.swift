@@ -13,6 +13,7 @@ struct EventWindow {
   var turn = 0
   var isRunning = false
   var isStopping = false
+  /// The number of followers that were dropped because they did not read.
   var dropped = 0
 
   /// The number of the next event.

@@ -145,7 +145,7 @@ struct Metrics: ~Copyable {
       CallerResource.allCases.map { ("\($0.setting)", server.accounts.hits(of: $0)) })
     single(
       "leasehold_refusal_lines_left_out_total", "Refusals that the log does not show, for their number.",
-      server.refusals.linesLeftOut)
+      server.refusals.budget.linesLeftOut)
     single(
       "leasehold_log_lines_dropped_total", "Lines that the log lost because nobody took them in time.",
       server.options.logLinesDropped())
@@ -154,7 +154,7 @@ struct Metrics: ~Copyable {
     single(
       "leasehold_http_refused_connections_total",
       "Connections that were one too many, for their caller, for the listener, or for the process.",
-      server.refusedConnections)
+      server.listeners.sum(\.refusedConnections) + AcceptTroubles.turnedAway)
     single(
       "leasehold_http_repeated_answers_total",
       "Requests that libmicrohttpd answered a second time; each cost its connection.",
@@ -163,9 +163,10 @@ struct Metrics: ~Copyable {
     single("leasehold_event_subscribers", "Open answers of /events.", server.events.count)
     single(
       "leasehold_event_subscribers_dropped_total", "Answers of /events cut off because nobody read them.",
-      server.events.dropped)
+      server.events.withState { $0.dropped })
     single(
-      "leasehold_http_dropped_streams_total", "Open answers cut off because nobody read them.", server.droppedStreams)
+      "leasehold_http_dropped_streams_total", "Open answers cut off because nobody read them.",
+      server.listeners.sum(\.droppedStreams))
   }
 
   private mutating func durations() {

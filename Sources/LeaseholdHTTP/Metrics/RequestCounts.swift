@@ -29,14 +29,6 @@ final class RequestCounts: @unchecked Sendable {
     }
   }
 
-  /// The durations of an operation in one status class.
-  struct Durations: Equatable {
-    /// The numbers of those below the bound of the same place and not below the one before; the last has no bound.
-    var counts: [UInt64]
-    /// All together, in nanoseconds.
-    var sum: UInt64
-  }
-
   init() {
     let count = Self.rows * Self.classes * Self.stride
     cells = .allocate(capacity: count)
@@ -64,11 +56,14 @@ final class RequestCounts: @unchecked Sendable {
   }
 
   /// The durations of an operation in one status class; `nil` where none was noted.
-  func durations(operation: Int, column: Int) -> Durations? {
+  ///
+  /// - Returns: The numbers of those below the bound of the same place and not below the one before, the last without a
+  ///   bound; and all together, in nanoseconds.
+  func durations(operation: Int, column: Int) -> (counts: [UInt64], sum: UInt64)? {
     let first = place(operation, column)
     let counts = (0..<Self.buckets).map { cells[first + 1 + $0].load(ordering: .relaxed) }
     guard counts.contains(where: { $0 > 0 }) else { return nil }
-    return Durations(counts: counts, sum: cells[first + Self.sum].load(ordering: .relaxed))
+    return (counts, cells[first + Self.sum].load(ordering: .relaxed))
   }
 
   /// The place of the first bound that a duration does not exceed.

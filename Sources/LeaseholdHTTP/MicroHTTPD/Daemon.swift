@@ -17,8 +17,9 @@ final class Daemon: @unchecked Sendable {
   /// While set, every answer closes its connection.
   let draining = Atomic<Bool>(false)
 
-  /// See ``Exchange/finishEarly()``.
-  let standIn = Daemon.makeStandIn()
+  /// The response for a request that has its answer (``Exchange/finishEarly()``): an empty one, so that libmicrohttpd
+  /// writes no length, for which it needs 38 divisions.
+  let standIn = MHD_create_response_from_buffer(0, nil, .RESPMEM_PERSISTENT)
   /// Connections that were one too many.
   let refusedConnections = Atomic<Int>(0)
   /// The number of those that are open; only for the daemon's thread.

@@ -190,9 +190,3 @@ final class EarlyRest {
 
   deinit { rest.deallocate() }
 }
-
-extension Daemon {
-  /// The response that libmicrohttpd sends for a request that has its answer: an empty one, so that it writes no
-  /// length, for which it needs 38 divisions.
-  static func makeStandIn() -> OpaquePointer? { MHD_create_response_from_buffer(0, nil, .RESPMEM_PERSISTENT) }
-}

@@ -27,7 +27,9 @@ private let replacePage: leasehold_page = {
   let id = RequestID.made(number)
   var text = ResponseBuffer(capacity: 1024)
   var date = DateField()
-  text.append(error.response(requestID: id.bytes), requestID: id, date: &date, closes: true)
+  let response = AnswerWriter(now: MonotonicInstant(nanoseconds: 0), wallOffset: 0)
+    .response(error, requestID: id.bytes, asText: false)
+  text.append(response, requestID: id, date: &date, closes: true)
   guard text.count <= capacity else { return 0 }
   text.withBytes { bytes in if let base = bytes.baseAddress { memcpy(answer, base, bytes.count) } }
   return text.count

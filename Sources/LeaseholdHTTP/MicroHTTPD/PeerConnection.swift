@@ -11,8 +11,6 @@ private struct Idling: ~Copyable {
   let keptOpen = Atomic<Bool>(false)
   let asked = Atomic<Bool>(false)
   let surplus = Atomic<Bool>(false)
-
-  init(since: Int64) { self.since = Atomic(since) }
 }
 
 /// Memory for what is noted of the current request of a connection.
@@ -82,7 +80,7 @@ final class PeerConnection: @unchecked Sendable {
     self.peer = Peer(leasehold_mhd_peer_address(mhd), descriptor: descriptor)
     self.groups = self.peer.groups(descriptor)
     self.socket = Mutex(descriptor)
-    self.idling = Idling(since: now)
+    self.idling = Idling(since: Atomic(now))
     // Any start will do: request ids are for finding lines in logs and must not repeat soon.
     self.requestNumber = UInt64(bitPattern: now) ^ (id << 40)
   }

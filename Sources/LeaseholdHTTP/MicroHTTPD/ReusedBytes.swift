@@ -9,8 +9,6 @@ struct ReusedBytes: ~Copyable {
   private var capacity = 0
   private(set) var count = 0
 
-  init() {}
-
   deinit { free(base) }
 
   /// The bytes; valid until the next change.

@@ -123,9 +123,7 @@ final class StreamBody: Sendable {
       return cutOff(connection, buffer)
     }
   }
-}
 
-extension StreamBody {
   /// Ends the connection by a byte that can no longer be sent.
   ///
   /// MHD_CONTENT_READER_END_WITH_ERROR would be the word for it, but libmicrohttpd 0.9.75 then forgets the connection:

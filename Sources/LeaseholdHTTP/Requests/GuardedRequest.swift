@@ -39,12 +39,9 @@ final class GuardedRequest: LeaseClient, PendingRequest {
   /// - Parameter key: `nil` for a segment without a key, which no lock guards.
   static func run(_ call: borrowing Call, key: Int32?, _ work: @escaping Work) throws(LeaseholdError) -> Disposition {
     let wait = try call.waitOrPreferred(waitDefault)
-    if call.arguments[.lease] != nil { _ = try call.leaseArgument("?lease=ID") }
-    guard let key else { return call.respond(try work()) }
-    if call.arguments[.lease] != nil {
-      try call.checkLease(on: key)
-      return call.respond(try work())
-    }
+    let lease = call.arguments[.lease] == nil ? nil : try call.leaseArgument("?lease=ID")
+    if let key, let lease { try call.check(lease, on: key) }
+    guard let key, lease == nil else { return call.respond(try work()) }
     let asking = call.caller
     // The service's own, for an instant: it counts for no caller.
     let caller = Caller(
@@ -114,8 +111,7 @@ final class GuardedRequest: LeaseClient, PendingRequest {
 
 extension Call {
   /// The caller's lease must be alive, and be on the very semaphore that guards the segment.
-  fileprivate func checkLease(on key: Int32) throws(LeaseholdError) {
-    let id = try leaseArgument("?lease=ID")
+  fileprivate func check(_ id: LeaseID, on key: Int32) throws(LeaseholdError) {
     let lease = try server.engine.locks.lease(id, within: confinement, at: now)
     guard lease.guardsVariables(at: key) else {
       let lock = LockKey(guardingVariablesAt: key).text

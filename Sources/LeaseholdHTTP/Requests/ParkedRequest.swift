@@ -32,7 +32,4 @@ struct ParkedRequest: @unchecked Sendable {
     exchange.resolve(response)
     return problem.code
   }
-
-  /// Takes a grant back that no caller was told of.
-  func withdraw(_ grant: Grant) { server.engine.locks.withdraw(.grant(grant), at: Server.now()) }
 }

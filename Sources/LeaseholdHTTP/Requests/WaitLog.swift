@@ -19,14 +19,11 @@ extension WaitNote {
 
 /// A line for each request that waited for a lock: how long, whose it was, and how it ended.
 ///
-/// Waits of at least ``slow`` are logged at info, at most ``linesPerSecond`` a second, others at debug.
+/// Waits of at least ``slow`` are logged at info, at most ``LineBudget/linesPerSecond`` a second, others at debug.
 final class WaitLog: Sendable {
-  /// The most lines at info of one second.
-  static let linesPerSecond = 10
-
   private let log: Logger
   private let slow: TimeSpan
-  private let budget = LineBudget(linesPerSecond: linesPerSecond)
+  private let budget = LineBudget()
 
   init(_ log: Logger, slow: TimeSpan) {
     self.log = log

@@ -101,7 +101,8 @@ final class WaitingAcquire: LeaseClient, OperationClient, PendingRequest {
 
   /// The answer did not get through, or lost against a hang-up.
   private func undoGrant() {
-    if let grant = state.withLock({ $0.grant.take() }) { request.withdraw(grant) }
+    guard let grant = state.withLock({ $0.grant.take() }) else { return }
+    server.engine.locks.withdraw(.grant(grant), at: Server.now())
   }
 
   func refused(_ error: LeaseholdError) {

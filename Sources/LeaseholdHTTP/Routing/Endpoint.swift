@@ -63,9 +63,7 @@ struct Endpoint: Sendable {
   var asksEngine: Bool {
     if case .service = reach { media == .jsonOrPage || media == .page } else { true }
   }
-}
 
-extension Endpoint {
   /// The names that a token with restricted keys must cover.
   enum Reach {
     /// Nothing that has a name.

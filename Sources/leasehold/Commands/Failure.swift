@@ -28,20 +28,18 @@ extension Failure {
         // A caller that waits for itself has made a mistake, which no later attempt mends.
         case 409 where problem.code == "deadlock": ExitStatus.usage.rawValue
         case 401, 403: ExitStatus.noPermission.rawValue
-        case 410: ExitStatus.software.rawValue
         case 502, 503, 504: ExitStatus.unavailable.rawValue
         case 507: ExitStatus.cannotCreate.rawValue
-        case 500: ExitStatus.software.rawValue
+        case 410, 500: ExitStatus.software.rawValue
         case 404 where problem.code.hasPrefix("no-such-"): ExitStatus.noInput.rawValue
         case 409: ExitStatus.temporaryFailure.rawValue
         default: ExitStatus.usage.rawValue
         }
       self.init(message: problem.spoken, status: status)
-    case .unreachable, .timedOut, .insecure: self.init("\(error)", .unavailable)
+    case .unreachable, .timedOut, .insecure, .malformed, .canceled, .invalid: self.init("\(error)", .unavailable)
     case .leaseLost: self.init("\(error)", .software)
     case .badAddress: self.init("\(error)", .usage)
     case .unsafeFolder: self.init("\(error)", .cannotCreate)
-    case .malformed, .canceled, .invalid: self.init("\(error)", .unavailable)
     }
   }
 }

@@ -81,7 +81,7 @@ enum Output {
 /// Columns of text under their names.
 struct Table {
   private var head: [String]
-  private var rows: [[String]] = []
+  private(set) var rows: [[String]] = []
 
   init(_ head: String...) { self.head = head }
 
@@ -90,8 +90,6 @@ struct Table {
     head = columns.map(\.head)
     rows = entries.map { entry in columns.map { VisibleText.of(entry[keyPath: $0.cell] ?? "-") } }
   }
-
-  var isEmpty: Bool { rows.isEmpty }
 
   private var widths: [Int] {
     head.indices.map { column in rows.reduce(head[column].count) { max($0, $1[column].count) } }

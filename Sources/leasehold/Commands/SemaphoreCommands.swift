@@ -38,7 +38,7 @@ struct SemCommand: ParsableCommand {
             sem["leases"].elements.compactMap(\.cell).joined(separator: " "))
         }
         let users = LocksCommand.users(of: set)
-        return table.text + (users.isEmpty ? "" : "\n" + users.text)
+        return table.text + (users.rows.isEmpty ? "" : "\n" + users.text)
       }
     }
   }

@@ -7,9 +7,6 @@ struct DaemonLog: Sendable {
   let logger: Logger
   let lines: LogQueue
 
-  /// The time for which the end of the daemon waits for the log's reader.
-  private static let lastWait = TimeSpan.seconds(1)
-
   /// Starts the thread that writes.
   ///
   /// - Throws: An error when there cannot be one more thread.
@@ -29,8 +26,8 @@ struct DaemonLog: Sendable {
     self.lines = lines
   }
 
-  /// Gives what was logged a moment to be written, before the process ends.
-  func flush() { lines.flush(within: Self.lastWait) }
+  /// Gives what was logged a second to be written, before the process ends.
+  func flush() { lines.flush(within: .seconds(1)) }
 }
 
 extension LogEvent {

@@ -7,8 +7,6 @@ struct LineHandler: LogHandler {
   var sink: LogSink
   let form: ServeOptions.LogFormat
 
-  init(sink: LogSink, form: ServeOptions.LogFormat) { (self.sink, self.form) = (sink, form) }
-
   subscript(metadataKey key: String) -> Logger.MetadataValue? {
     get { metadata[key] }
     set { metadata[key] = newValue }
@@ -24,7 +22,7 @@ struct LineHandler: LogHandler {
       case .plain: plain(event, members)
       case .json: json(event, members)
       }
-    return sink.prefix(event.level) + line + "\n"
+    return (sink.isJournal ? "<\(event.level.journalPriority)>" : "") + line + "\n"
   }
 
   /// The handler's metadata and those of the event; the later win.

@@ -6,8 +6,6 @@ struct LineWriter {
   /// The last line was cut off by an error: the next one begins with the newline that it lacks.
   var isTorn = false
 
-  init(descriptor: Int32) { self.descriptor = descriptor }
-
   /// Writes a line, and waits for the reader as long as it takes; false when the line, or its rest, is lost.
   mutating func write(_ line: String) -> Bool {
     var line = isTorn ? "\n" + line : line

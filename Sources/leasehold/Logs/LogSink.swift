@@ -14,9 +14,6 @@ struct LogSink: Sendable {
 
   static let standardError = LogSink(descriptor: STDERR_FILENO)
 
-  /// The prefix of a line: the priority for the journal, whatever the line's form.
-  func prefix(_ level: Logger.Level) -> String { isJournal ? "<\(level.journalPriority)>" : "" }
-
   /// Writes a line, or queues it.
   func write(_ line: String) {
     if let queue { return queue.append(line) }
@@ -36,7 +33,7 @@ struct LogSink: Sendable {
 
 extension Logger.Level {
   /// The priorities of syslog(3).
-  fileprivate var journalPriority: Int {
+  var journalPriority: Int {
     switch self {
     case .trace, .debug: 7
     case .info: 6

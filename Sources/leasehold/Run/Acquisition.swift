@@ -20,9 +20,6 @@ struct Acquisition {
   /// When the request was sent first and last, by CLOCK_MONOTONIC; with another key it is another request.
   private(set) var sent: (key: String, first: Int64, last: Int64) = ("", 0, 0)
 
-  /// The longest wait that a service allows at once, if it says nothing else.
-  private static let waitAtOnce = Duration.seconds(3600)
-
   private var keys: [String] { wants.map(\.key) }
 
   /// Asks until there is a lease, or the time is up.
@@ -36,7 +33,8 @@ struct Acquisition {
     if !options.holding.isEmpty, patience != .zero { tellOfOwnUnits() }
     let start = HostClock.monotonic()
     let end = patience.map { HostClock.monotonic(after: $0) }
-    var atOnce = Self.waitAtOnce
+    // The longest wait that a service allows at once, if it says nothing else.
+    var atOnce = Duration.seconds(3600)
     var idempotencyKey = LeaseholdClient.randomKey()
     var missingSince: Int64?
     while true {

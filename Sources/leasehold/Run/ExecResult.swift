@@ -50,9 +50,7 @@ extension Environment {
     }
     return .of(entries + own.map { strdup("\($0.name)=\($0.value)") })
   }
-}
 
-extension Environment {
   /// The variables that name a service.
   static func naming(_ endpoint: ServiceEndpoint) -> [(name: String, value: String)] {
     var variables = [(name: "LEASEHOLD_URL", value: "\(endpoint.address)")]

@@ -5,12 +5,11 @@ enum SettingSource: Sendable, Hashable {
   case file(path: String, at: TextPlace)
   case fallback
 
-  /// A flag's fault is one of the command line, any other one of the configuration.
-  var status: ExitStatus { self == .flag ? .usage : .configuration }
-
   /// An error that names the setting, this source and the reason.
+  ///
+  /// A flag's fault is one of the command line, any other one of the configuration.
   func failure(_ setting: Setting, _ reason: String) -> Failure {
-    Failure("\(setting.flag)\(parenthesis(setting)): \(reason)", status)
+    Failure("\(setting.flag)\(parenthesis(setting)): \(reason)", self == .flag ? .usage : .configuration)
   }
 
   /// The kind of source alone.

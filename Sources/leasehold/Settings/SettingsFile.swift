@@ -51,16 +51,13 @@ struct SettingsFile: Sendable, Equatable {
   static func read(path: String) throws(Failure) -> SettingsFile? {
     let (content, failure) = HostFile.read(path, bytesMax: bytesMax)
     if failure == ENOENT || failure == ENOTDIR { return nil }
-    guard failure == 0 else { throw unreadable(path, failure) }
+    guard failure == 0 else {
+      throw Failure("\(path) cannot be read: \(errorText(failure))", failure == EACCES ? .noPermission : .configuration)
+    }
     guard content.count <= bytesMax else {
       throw Failure("\(path): the file is larger than \(SizeText.text(bytesMax))", .configuration)
     }
     return try SettingsFile(path: path, content: content)
-  }
-
-  private static func unreadable(_ path: String, _ code: Int32) -> Failure {
-    let status: ExitStatus = code == EACCES ? .noPermission : .configuration
-    return Failure("\(path) cannot be read: \(errorText(code))", status)
   }
 
   private static func unknown(_ name: String) -> String {

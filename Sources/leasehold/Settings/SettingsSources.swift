@@ -20,7 +20,7 @@ struct SettingsSources: Sendable {
   /// Reads and checks every setting by itself; ``ServeOptions`` checks them against each other.
   func resolve() throws(Failure) -> ResolvedSettings {
     let file = try readFile()
-    let variables = settingVariables
+    let variables = environment.filter { $0.key.hasPrefix(Setting.environmentPrefix) && !isServiceLink($0.key) }
     var resolved: [ResolvedSetting] = []
     for setting in Setting.all {
       let (text, source) = given(setting, variables, file) ?? (setting.fallback, .fallback)
@@ -62,10 +62,6 @@ extension SettingsSources {
   /// Kubernetes gives every container of a namespace with a service "leasehold" a `LEASEHOLD_PORT=tcp://…`.
   private func isServiceLink(_ name: String) -> Bool {
     name == "LEASEHOLD_PORT" && environment[name]?.hasPrefix("tcp://") == true
-  }
-
-  private var settingVariables: [String: String] {
-    environment.filter { $0.key.hasPrefix(Setting.environmentPrefix) && !isServiceLink($0.key) }
   }
 
   /// One line for each variable that looks like ours and is not.
