@@ -60,13 +60,8 @@ enum Segments {
   static func change(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
     let store = try call.variables
     let address = try call.segmentInPath()
-    let highest = Int(UInt32.max)
-    let (uid, gid, mode) = (
-      try call.number(.uid, 0, highest), try call.number(.gid, 0, highest), try call.permissionBits()
-    )
-    let segment = try store.change(
-      address, uid: uid.map { UInt32(truncatingIfNeeded: $0) }, gid: gid.map { UInt32(truncatingIfNeeded: $0) },
-      mode: mode)
+    let (uid, gid, mode) = (try call.identity(.uid), try call.identity(.gid), try call.permissionBits())
+    let segment = try store.change(address, uid: uid, gid: gid, mode: mode)
     return call.answer(segment)
   }
 

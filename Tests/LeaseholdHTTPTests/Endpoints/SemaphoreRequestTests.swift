@@ -27,6 +27,7 @@ import Testing
     ("POST", "/semaphores", #"{"key":1,"values":[1.5]}"#, "invalid-parameter", "values[0]"),
     ("POST", "/semaphores", #"{"key":1,"nsems":1,"exclusive":"maybe"}"#, "invalid-parameter", "exclusive"),
     ("PATCH", "/semaphores/7", #"{"uid":4294967295}"#, "out-of-range", "uid"),
+    ("PATCH", "/segments/7", #"{"gid":4294967295}"#, "out-of-range", "gid"),
     ("PATCH", "/semaphores/7", #"{"gid":"root"}"#, "invalid-parameter", "gid"),
     ("PATCH", "/semaphores/7", #"{"owner":1}"#, "unknown-parameter", "owner"),
     ("PATCH", "/semaphores/7?nsems=3", "{}", "unknown-parameter", "nsems"),
