@@ -48,6 +48,7 @@ struct OwnService: Sendable {
   func start(within patience: Duration = .seconds(10)) throws {
     try folder.make()
     let deadline = HostClock.monotonic(after: patience)
+    let ending = min(deadline, HostClock.monotonic(after: Self.ending))
     let turn = open("\(folder.path)/start.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard turn >= 0 else { throw failure("\(folder.path)/start.lock: \(String(cString: strerror(errno)))") }
     // What the lock is on is closed with it.
@@ -55,15 +56,19 @@ struct OwnService: Sendable {
     while !folder.answers {
       if flock(turn, LOCK_EX | LOCK_NB) == 0 {
         if folder.answers { return }
-        if try launch(before: deadline) { return }
+        if try launch(before: deadline, whileOthersEnd: ending) { return }
       }
       guard HostClock.monotonic() < deadline else { throw failure("another command is at it, and it does not answer") }
       poll(nil, 0, 2)
     }
   }
 
-  /// Starts it; says whether it, or a daemon elsewhere, takes connections; one that has been idle may have ended.
-  private func launch(before deadline: Int64) throws(Failure) -> Bool {
+  /// The time in which a daemon that takes no connections any more has ended, and gives the guard away.
+  private static let ending = Duration.seconds(2)
+
+  /// Starts it; says whether it, or a daemon elsewhere, takes connections; one that has been idle may have ended, or be
+  /// ending.
+  private func launch(before deadline: Int64, whileOthersEnd ending: Int64) throws(Failure) -> Bool {
     let log = try openLog()
     defer { close(log) }
     let helper = csupervise_detach(arguments, Self.environment, log, Self.logBytes)
@@ -82,7 +87,8 @@ struct OwnService: Sendable {
     }
     // One that was refused because another serves is no failure where that one can be asked.
     if hasAnswered || (hasEnded && Self.elsewhere != nil) { return true }
-    if hasEnded, status == 0 { return false }
+    let isOthers = hasEnded && ExecResult.status(ofWait: status) == ExitStatus.temporaryFailure.rawValue
+    if hasEnded, status == 0 || isOthers && HostClock.monotonic() < ending { return false }
     throw failure(hasEnded ? lastWords ?? "it ended with \(ExecResult.status(ofWait: status))" : "it does not answer")
   }
 
