@@ -38,6 +38,12 @@ package enum HostFile {
     return (entries, errno)
   }
 
+  /// The inode that a path leads to; `nil` where that may not be known.
+  package static func inode(of path: String) -> UInt64? {
+    var status = stat()
+    return stat(path, &status) == 0 ? UInt64(status.st_ino) : nil
+  }
+
   /// Reads to the end, or a little beyond `bytesMax` bytes; of a read that failed, also what came before.
   ///
   /// - Returns: The bytes, and 0 or the errno of read(2).

@@ -105,11 +105,10 @@ final class KernelSemaphores: SemaphoreKernel {
 
   /// The values at the end of a bank, and of a set with ledgers, that say whose it is.
   func trailer(_ layoutVersion: UInt16 = NamedDialect.layoutVersion) -> [UInt16] {
-    [NamedDialect.signature, layoutVersion, instance]
+    // The half of the control key that the bank's key does not tell, less the bit that no semaphore can hold.
+    let instance = UInt16(truncatingIfNeeded: controlKey >> 16) & 0x7fff
+    return [NamedDialect.signature, layoutVersion, instance]
   }
-
-  /// The half of the control key that the bank's key does not tell, less the bit that no semaphore can hold.
-  var instance: UInt16 { UInt16(truncatingIfNeeded: controlKey >> 16) & 0x7fff }
 
   private func bankKey(_ number: Int) -> IPCKey {
     let high = (Self.firstBank &+ UInt32(number)) << 16

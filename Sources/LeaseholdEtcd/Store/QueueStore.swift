@@ -98,17 +98,16 @@ struct QueueStore: Sendable {
       case .tombstone:
         chosen.ids[lease] = try leases.young(for: 600_000_000_000, slack: 60, before: deadline).lease
       case .young(let span), .marker(let span):
-        let young = try leases.young(for: span * 1_000_000, before: deadline)
+        let ttl = span * 1_000_000
+        let young = try leases.young(for: ttl, before: deadline)
         chosen.ids[lease] = young.lease
         if case .young = lease { chosen.main = young.lease }
-        chosen.deadline = min(chosen.deadline, Self.deadline(sent: young.sent, ttl: span * 1_000_000))
+        // Clocks may go wrong by 500 millionths, on both sides.
+        chosen.deadline = min(chosen.deadline, young.sent + ttl - max(1_000_000, ttl / 1000))
       }
     }
     return chosen
   }
-
-  /// The end of a lease by its holder's clock: clocks may go wrong by 500 millionths, on both sides.
-  private static func deadline(sent: Int64, ttl: Int64) -> Int64 { sent + ttl - max(1_000_000, ttl / 1000) }
 
   // MARK: To etcd
 

@@ -5,18 +5,12 @@ import LeaseholdHost
 /// Small facts that the kernel tells in files.
 enum HostFacts {
   /// The inode of this process's IPC namespace: two programs share semaphores only if theirs are equal.
-  static func ipcNamespace() -> UInt64 { inode(of: "/proc/self/ns/ipc") ?? 0 }
+  static func ipcNamespace() -> UInt64 { HostFile.inode(of: "/proc/self/ns/ipc") ?? 0 }
 
   /// A file of the kernel's; `nil` when it cannot be read, or is empty.
   static func text(of path: String) -> [UInt8]? {
     let (text, failure) = HostFile.read(path, bytesMax: 1 << 22)
     return failure == 0 && !text.isEmpty ? text : nil
-  }
-
-  /// The inode that a path leads to; `nil` where that may not be known.
-  static func inode(of path: String) -> UInt64? {
-    var status = stat()
-    return stat(path, &status) == 0 ? UInt64(status.st_ino) : nil
   }
 
   /// Returns true when the kernel destroys a segment when its last user dies (kernel.shm_rmid_forced): the ledger would

@@ -78,8 +78,8 @@ struct CgroupTree {
   /// A service that is not root may not look at the processes of others, of which one may be in a container.
   static func isShared(with pid: Int32, of uid: UInt32) -> Bool {
     // A kernel without namespaces of cgroups has the same names for all.
-    guard let own = HostFacts.inode(of: "/proc/self/ns/cgroup") else { return true }
-    guard let other = HostFacts.inode(of: "/proc/\(pid)/ns/cgroup") else { return uid == HostFacts.uid }
+    guard let own = HostFile.inode(of: "/proc/self/ns/cgroup") else { return true }
+    guard let other = HostFile.inode(of: "/proc/\(pid)/ns/cgroup") else { return uid == HostFacts.uid }
     return own == other
   }
 

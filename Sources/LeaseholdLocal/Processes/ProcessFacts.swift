@@ -87,7 +87,7 @@ struct ProcessFacts {
   }
 
   /// The inode of the PID namespace of a process; `nil` where that may not be known.
-  static func namespace(of pid: Int32) -> UInt64? { HostFacts.inode(of: "/proc/\(pid)/ns/pid") }
+  static func namespace(of pid: Int32) -> UInt64? { HostFile.inode(of: "/proc/\(pid)/ns/pid") }
 
   /// The inode of this process's own PID namespace; `nil` when `/proc` is another's or is not there.
   static func ownNamespace() -> UInt64? {

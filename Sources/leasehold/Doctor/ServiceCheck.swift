@@ -1,5 +1,6 @@
 internal import Glibc
 internal import LeaseholdClient
+internal import LeaseholdHost
 
 /// The service as this process sees it: reachable, in the same IPC namespace, and every missing unit explained.
 struct ServiceCheck {
@@ -26,7 +27,7 @@ struct ServiceCheck {
     }
     findings.append(
       Self.isHere(endpoint.address)
-        ? Self.namespace(ready["ipc_namespace"].int, TextFile.inode("/proc/self/ns/ipc"))
+        ? Self.namespace(ready["ipc_namespace"].int, HostFile.inode(of: "/proc/self/ns/ipc").map(Int64.init))
         : .note("IPC namespace", "not compared: the service may be on another host, whose native programs it meets"))
     findings += ClusterCheck.findings((try? connection.send(Request("GET", ["version"])).json["engine"]) ?? .null)
     let sets = (try? connection.send(Request("GET", ["semaphores"], query: [("limit", "1000")])).json) ?? .null

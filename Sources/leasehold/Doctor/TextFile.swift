@@ -1,4 +1,3 @@
-internal import Glibc
 internal import JSONText
 internal import LeaseholdHost
 
@@ -13,12 +12,6 @@ enum TextFile {
   /// The whole numbers in a file.
   static func numbers(_ path: String) -> [Int64]? {
     read(path).map { $0.split(whereSeparator: \.isWhitespace).compactMap { Int64($0) } }
-  }
-
-  /// The number of a file, of a namespace for one.
-  static func inode(_ path: String) -> Int64? {
-    var status = stat()
-    return stat(path, &status) == 0 ? Int64(status.st_ino) : nil
   }
 }
 

@@ -46,12 +46,10 @@ final class WaitWatch: Sendable {
     do {
       return try body(watch)
     } catch {
-      throw error == .canceled && watch.isSilent ? .timedOut(connection.endpoint.address) : error
+      // The service took connections and answered none: then the request has been aborted.
+      throw error == .canceled && watch.state.withLock(\.isSilent) ? .timedOut(connection.endpoint.address) : error
     }
   }
-
-  /// True when the service took connections and answered none: then the request has been aborted.
-  private var isSilent: Bool { state.withLock(\.isSilent) }
 
   /// Ends looking, and clears the line.
   func stop() {
