@@ -156,7 +156,7 @@ def before_call(context, case, **kwargs):
         case.body = {} if case.meta and case.meta.generation.mode.is_positive else 0
     if case.operation.definition.raw.get("operationId") == "events":
         case.query = {**(case.query or {}), "wait": "0"}
-    if case.operation.definition.raw.get("operationId") != "holdLock":
+    if case.operation.definition.raw.get("operationId") not in ("holdLock", "holdLease"):
         return
     body = case.body if isinstance(case.body, dict) else {}
     query, is_json = case.query or {}, case.media_type == "application/json"

@@ -239,6 +239,8 @@ def passes(tools, options, door, role, seconds):
             asked = Relay(os.path.join(directory, "socket")).port if door == "unix" else port
             if not generated_requests_pass(tools, asked, directory, options, seconds, header):
                 wrong.append("generated requests")
+                with open(os.path.join(directory, "log"), encoding="utf-8") as log:
+                    print("".join(log.readlines()[-20:]))
             alive = server.poll() is None
         finally:
             server.terminate()
