@@ -95,7 +95,7 @@ class EtcdAnswers(TwoServices):
         self.addCleanup(service.stop)
         ready = [PROGRAM, "ready", "--url", f"http://127.0.0.1:{service.port}"]
         time.sleep(1.5)  # it hears nothing new: its watch stays open
-        self.etcd.process.send_signal(signal.SIGSTOP)
+        self.etcd.pause()
         try:
             begun = time.monotonic()
             eventually(lambda: call(service.port, "GET", "/readyz")[1]["status"] == 503, "it is not ready", 20)

@@ -241,7 +241,7 @@ class EtcdEngine(TwoServices):
         self.assertEqual(call(c.port, "DELETE", f"/leases/{lease['lease']}")[0], 200)
 
     def test_no_quorum_is_said_so(self):
-        self.etcd.process.send_signal(signal.SIGSTOP)
+        self.etcd.pause()
         try:
             status, problem = self.a.post("/locks/stopped/acquire?ttl=5s")
         finally:

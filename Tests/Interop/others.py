@@ -188,7 +188,11 @@ class OneLock:
         eventually(lambda: self.value == self.free, "the semaphore is free again")
 
     def kill_holder(self, program):
-        program.kill()
+        """Of a server with workers, the worker alone."""
+        if isinstance(program, Web):
+            self.kill_who_took()
+        else:
+            program.kill()
 
     def test_the_program_has_it_and_http_waits(self):
         program = self.program()

@@ -44,10 +44,6 @@ class UWSGI(OneLock, Others):
                    "--ftok", self.file, "--http-socket", f"127.0.0.1:{port}", "--wsgi-file", "app.py"]
         return Web(self, port, command)
 
-    def kill_holder(self, program):
-        """The worker alone."""
-        self.kill_who_took()
-
     def test_lock_1_is_project_2(self):
         self.use(1)
         web = self.program()

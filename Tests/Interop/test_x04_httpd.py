@@ -63,9 +63,6 @@ class Httpd(OneLock, Others):
         made = getattr(self, "made", None)
         return made if made in proc_sets() else None
 
-    def kill_holder(self, program):
-        self.kill_who_took()
-
     def test_it_is_seen_in_the_list_by_its_owner(self):
         self.program()
         listed = self.granted(self.server.get("/semaphores"), 200)["semaphores"]
