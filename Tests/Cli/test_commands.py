@@ -9,7 +9,7 @@ import sys
 import tempfile
 import unittest
 
-from support import PATIENCE, PROGRAM, ROOT, CliTest, eventually
+from support import PATIENCE, PROGRAM, ROOT, CliTest, Server, eventually
 
 sys.path.insert(0, os.path.join(ROOT, "Tools"))
 import man  # noqa: E402
@@ -183,6 +183,14 @@ class Doctor(CliTest):
         result = self.cli("doctor")
         self.assertEqual(result.returncode, 0, result.stdout)
         self.assertIn("ok       IPC namespace: the same", result.stdout)
+
+    def test_locks_that_it_may_not_see_are_not_called_sound(self):
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write(self.ok("token", "ann", "--role", "read").splitlines()[-1] + "\n")
+            file.flush()
+            guarded = Server("--token-file", file.name).ends_with(self).start()
+            result = self.cli("doctor", url=f"http://127.0.0.1:{guarded.port}")
+        self.assertRegex(result.stdout, "note +locks: not looked at: ")
 
     def test_units_that_a_dead_program_took_are_explained_and_the_command_mends_it(self):
         lease = self.granted(self.server.acquire(self.key()))
