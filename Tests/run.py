@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs the tests and adds them up: python3 Tests/run.py all, or the name of a group.
 
-The last line is "N passed, N failed", with what was skipped and why before it; the exit status is 1 if anything failed.
+The last line is "N passed, N failed"; before it comes what was skipped and why, and last what failed. The exit status
+is 1 if anything failed.
 """
 
 import os
@@ -27,6 +28,18 @@ XUNIT = os.path.join(ROOT, ".build", "tests.xml")
 class Result:
     def __init__(self, passed=0, failed=0, skipped=()):
         self.passed, self.failed, self.skipped = passed, failed, list(skipped)
+
+
+# How unittest, Swift Testing, node --test, go test, phpunit and our own scripts begin the line of a test that failed.
+FAILURE = re.compile(r"(?:FAIL|ERROR|FAILED): |✘ Test .*(?:recorded an issue|failed)|\s*not ok \d|\s*--- FAIL: "
+                     r"|\d+\) \S+::|\S+: error: ")
+
+
+def failures(name, output, count=12):
+    """The lines that say what failed, or else the last ones: who sees only the end of the output has them too."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    told = list(dict.fromkeys(line for line in lines if FAILURE.match(line))) or lines
+    return [f"{name}: {line[:300]}" for line in told[-count:]]
 
 
 def one(status, _):
@@ -279,7 +292,7 @@ def main(groups):
     for path in (XUNIT, XUNIT.replace(".xml", "-swift-testing.xml")):
         if os.path.exists(path):
             os.remove(path)
-    rows, unsteady, begun = [], [], time.monotonic()
+    rows, unsteady, what_failed, begun = [], [], [], time.monotonic()
     for group in groups:
         for name, command, count, program in GROUPS[group]:
             print(f"\n=== {name}", flush=True)
@@ -287,12 +300,15 @@ def main(groups):
                 subprocess.run([os.path.join(ROOT, "Tools", "version"), "write"], check=True)
             started = time.monotonic()
             command = command() if callable(command) else command
-            result = count(*run(command, program, STEP_SECONDS.get(group, 1200)))
+            status, output = run(command, program, STEP_SECONDS.get(group, 1200))
+            result = count(status, output)
             if result.failed and group in REPEATED:
                 print(f"\n=== {name}, repeated: {result.failed} failed", flush=True)
-                repeated = count(*run(command, program, STEP_SECONDS.get(group, 1200)))
-                unsteady += [f"{name}: {result.failed} failed, and passed when repeated"] * (not repeated.failed)
-                result = repeated
+                first = failures(name, output)
+                status, output = run(command, program, STEP_SECONDS.get(group, 1200))
+                result = count(status, output)
+                unsteady += [] if result.failed else first
+            what_failed += failures(name, output) if result.failed else []
             rows.append((name, result, time.monotonic() - started))
         if group in ("debug", "release") and rows[-1][1].failed:
             print("FAILED: the rest needs the build and was not run", flush=True)
@@ -304,7 +320,9 @@ def main(groups):
     for line in skipped:
         print(f"skipped: {line}")
     for line in unsteady:
-        print(f"unsteady: {line}")
+        print(f"unsteady, passed when repeated: {line}")
+    for line in what_failed:
+        print(f"failed: {line}")
     passed, failed = (sum(getattr(result, name) for _, result, _ in rows) for name in ("passed", "failed"))
     print(f"{time.monotonic() - begun:.0f} s, {len(skipped)} skipped")
     print(f"{passed} passed, {failed} failed", flush=True)
