@@ -30,16 +30,17 @@ class Result:
         self.passed, self.failed, self.skipped = passed, failed, list(skipped)
 
 
-# How unittest, Swift Testing, node --test, go test, phpunit and our own scripts begin the line of a test that failed.
-FAILURE = re.compile(r"(?:FAIL|ERROR|FAILED): |✘ Test .*(?:recorded an issue|failed)|\s*not ok \d|\s*--- FAIL: "
-                     r"|\d+\) \S+::|\S+: error: ")
+# How unittest, Swift Testing, node --test, go test, phpunit, Schemathesis, compilers and our own scripts begin the line
+# of what failed.
+FAILURE = re.compile(r"(?:FAIL|ERROR|FAILED)[: ]|- ST\d+ |curl -X |✘ Test .*(?:recorded an issue|failed)|not ok \d"
+                     r"|--- FAIL: |\d+\) \S+::|\S+: error: ")
 
 
 def failures(name, output, count=12):
     """The lines that say what failed, or else the last ones: who sees only the end of the output has them too."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     told = list(dict.fromkeys(line for line in lines if FAILURE.match(line))) or lines
-    return [f"{name}: {line[:300]}" for line in told[-count:]]
+    return [f"{name}: {line[:400]}" for line in told[-count:]]
 
 
 def one(status, _):

@@ -314,8 +314,10 @@ def may_be_invalid(problem, given, case):
             or (parameter in ("mode", "limit", "count") and (NAMED & set(given) or "want" in problem))
             or (parameter == "key" and "Idempotency-Key" in problem["detail"] and case.path == "/leases")
             or (parameter in ("ttl", "owner") and "ops" in given and "undo" not in str(given["ops"]))
-            or (parameter in DURATIONS and "e" in str(given.get(parameter)))
-        )  # JSON numbers with an exponent
+            # JSON numbers with an exponent; and text that is longer than the document says: the tool bounds each `+` of
+            # a pattern apart.
+            or (parameter in DURATIONS and re.search("e|.{33}", str(given.get(parameter))))
+        )
     if code == "not-found":
         return case.operation.path == "/"
     return code == "duplicate-parameter" and set(case.query or {}) & set(given)

@@ -15,7 +15,7 @@ class Permissions(PHPTest):
         self.assertEqual(self.mode(), 0o666)
 
     def test_http_makes_a_set_with_perm(self):
-        for text, mode in (("0600", 0o600), ("640", 0o640), ("0777", 0o777), ("0", 0)):
+        for text, mode in (("0600", 0o600), ("640", 0o640), ("0777", 0o777), ("00666", 0o666), ("0", 0)):
             with self.subTest(text):
                 self.setUp()
                 answer = self.server.request("PUT", f"/locks/{self.lock}?perm={text}")
@@ -36,7 +36,7 @@ class Permissions(PHPTest):
         self.ends(php, leaving=[1, 0, 0])
 
     def test_what_is_no_mode(self):
-        for text in ("rw", "0888", "-1", "00666", "", "0x1ff"):
+        for text in ("rw", "0888", "-1", "", "0x1ff"):
             with self.subTest(text):
                 self.assertProblem(self.acquire(perm=text), 400, "invalid-parameter")
         self.assertProblem(self.acquire(perm="1777"), 400, "out-of-range")

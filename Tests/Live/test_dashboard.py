@@ -145,6 +145,7 @@ class Dashboard(LiveTest):
         for path in ("/ui", "/ui/locks", "/ui/locks/", "/ui/keys/x", "/ui/locks/a/b"):
             self.assertProblem(self.page(path=path), 404, "not-found")
         self.assertProblem(self.page(path="/ui/owners/%ff"), 400, "invalid-parameter")
+        self.assertProblem(self.page(path="/ui/owners/" + "a" * 129), 400, "out-of-range", parameter="owner")
 
     def test_the_longest_wait_and_the_programs_are_told_to_programs_too(self):
         key = self.key()

@@ -31,9 +31,7 @@ enum Dashboard {
 
   /// One owner and all that it holds.
   static func owner(_ call: borrowing Call) throws(LeaseholdError) -> Disposition {
-    let bytes = percentDecoded(call.target.segment, plusIsSpace: false)
-    guard let bytes, (1...Limits.ownerBytes).contains(bytes.count), let owner = String(validating: bytes, as: UTF8.self)
-    else { throw .invalid(.owner, "", "must be 1 to \(Limits.ownerBytes) bytes of UTF-8, percent-encoded") }
+    let owner = try call.ownerInPath()
     return try page(call) { call throws(LeaseholdError) in
       var filter = ListFilter()
       filter.limit = listMax

@@ -99,6 +99,14 @@ extension Call {
     try arguments[.owner].map { text throws(LeaseholdError) in try checked(text, .owner, 1...Limits.ownerBytes) }
   }
 
+  /// The owner of the path.
+  func ownerInPath() throws(LeaseholdError) -> String {
+    guard let bytes = percentDecoded(target.segment, plusIsSpace: false),
+      let text = String(validating: bytes, as: UTF8.self)
+    else { throw .invalid(.owner, String(decoding: target.segment, as: UTF8.self), "must be UTF-8, percent-encoded") }
+    return try checked(text, .owner, 1...Limits.ownerBytes)
+  }
+
   /// The reason that an operator gives the holder.
   func breakReason() throws(LeaseholdError) -> String? {
     guard let text = arguments[.reason], !text.isEmpty else { return nil }

@@ -65,9 +65,7 @@ extension Call {
   /// A parameter that is nine permission bits in octal; `nil` when not given.
   func permissionBits(_ parameter: Parameter = .mode) throws(LeaseholdError) -> UInt16? {
     guard let text = arguments[parameter] else { return nil }
-    // More zeros in front are for `mode` alone, as the contract says.
-    let isShort = parameter == .mode || text.utf8.count <= 4
-    guard !text.isEmpty, isShort, text.utf8.allSatisfy({ (0x30...0x37).contains($0) }) else {
+    guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x37).contains($0) }) else {
       throw .invalid(parameter, text, "must be octal text, 0000...0777, as in 0600")
     }
     guard let bits = UInt16(text, radix: 8), bits <= 0o777 else {
