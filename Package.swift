@@ -41,13 +41,17 @@ let tests: [Target] =
     .testTarget(
       name: "LeaseholdQueueTests", dependencies: ["LeaseholdQueue", "LeaseholdTestKit"], swiftSettings: strict),
     .testTarget(name: "LeaseholdHostTests", dependencies: ["LeaseholdHost"], swiftSettings: strict),
-    .testTarget(name: "SysVTests", dependencies: ["SysV", "SysVTypes"], swiftSettings: strict),
+    // Threads, processes and users for the tests of what asks the kernel.
+    .target(
+      name: "HostTestKit", dependencies: [.product(name: "SystemPackage", package: "swift-system")],
+      path: "Tests/HostTestKit", swiftSettings: strict),
+    .testTarget(name: "SysVTests", dependencies: ["HostTestKit", "SysV", "SysVTypes"], swiftSettings: strict),
     .testTarget(
       name: "LeaseholdTests", dependencies: ["Leasehold", "LeaseholdTestKit", "SysVTypes"],
       exclude: ["Simulation/StoresAndSemops.txt"], swiftSettings: strict),
     .testTarget(
       name: "LeaseholdLocalTests",
-      dependencies: ["LeaseholdHost", "LeaseholdLocal", "PHPVariables", "SysV", "LeaseholdTestKit"],
+      dependencies: ["HostTestKit", "LeaseholdHost", "LeaseholdLocal", "LeaseholdTestKit", "PHPVariables", "SysV"],
       swiftSettings: strict),
     .testTarget(
       name: "LeaseholdHTTPTests",

@@ -1,4 +1,5 @@
 import Glibc
+import HostTestKit
 import LeaseholdTestKit
 import SysV
 import SystemPackage

@@ -1,3 +1,4 @@
+import HostTestKit
 import LeaseholdTestKit
 import SysV
 import Testing

@@ -1,3 +1,4 @@
+import HostTestKit
 import SysV
 import Synchronization
 import Testing

@@ -1,4 +1,5 @@
 import Glibc
+import HostTestKit
 import LeaseholdHost
 import Synchronization
 import SysV

@@ -1,4 +1,5 @@
 import Glibc
+import HostTestKit
 import SysV
 import SystemPackage
 import Testing

@@ -1,3 +1,4 @@
+import HostTestKit
 import LeaseholdHost
 import LeaseholdTestKit
 import SysV
@@ -35,7 +36,7 @@ private final class LocalHost: ConformanceHost {
   func pass(_ span: TimeSpan) { HostClock.sleep(nanoseconds: span.nanoseconds) }
 
   func eventually(_ condition: () -> Bool) -> Bool {
-    (try? LeaseholdLocalTests.eventually(condition)) != nil
+    (try? HostTestKit.eventually(condition)) != nil
   }
 
   func operate(_ delta: Int, on binding: SemaphoreBinding) -> Bool {

@@ -1,3 +1,4 @@
+import HostTestKit
 import LeaseholdHost
 import LeaseholdTestKit
 import SysV

@@ -1,4 +1,5 @@
 import Glibc
+import HostTestKit
 import LeaseholdHost
 import SysV
 import SystemPackage

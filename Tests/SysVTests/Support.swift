@@ -23,17 +23,6 @@ extension IPCKey {
   static func random() -> IPCKey { IPCKey(rawValue: .random(in: 1 ... .max)) }
 }
 
-struct NeverHappened: Error {}
-
-/// Looks again and again, yielding the processor, until it is so; gives up after a time no machine needs.
-func eventually(_ condition: () throws -> Bool) throws {
-  let deadline = ContinuousClock.now + .seconds(20)
-  while try !condition() {
-    if ContinuousClock.now > deadline { throw NeverHappened() }
-    sched_yield()
-  }
-}
-
 /// What a shell command prints, and its exit status.
 func shell(_ command: String) -> (output: String, status: Int32) {
   guard let stream = popen(command, "r") else { return ("", -1) }
