@@ -79,6 +79,7 @@ def swift_tests(status, _):
                 result.failed += 1
             else:
                 result.passed += 1
+        os.remove(path)  # so that a step that crashes has not the one before's
     if not result.failed and (status != 0 or not result.passed):
         result.failed = 1
     return result
@@ -175,11 +176,9 @@ GROUPS = {
         ("dense code", python("Tests/Release/test_dense.py", "-v"), unittests, None),
     ],
     "debug": [("build, debug", [SWIFT, "build", "--build-tests", *JOBS], one, None)],
+    "unit": [("swift test", swift_test("--skip", "LeaseholdClientTests"), swift_tests, None)],
     # The client's tests keep leases alive by time: not beside tests that take all threads.
-    "unit": [
-        ("swift test", swift_test("--skip", "LeaseholdClientTests"), swift_tests, None),
-        ("swift test, client", swift_test("--filter", "LeaseholdClientTests"), swift_tests, None),
-    ],
+    "unit-client": [("swift test, client", swift_test("--filter", "LeaseholdClientTests"), swift_tests, None)],
     "live": [("live", python("-m", "unittest", "discover", "-v", "-s", "Tests/Live"), unittests, DEBUG)],
     # Not part of all, where test_delays does a little of it.
     "delayed": [delayed(0), delayed(20), delayed(200, *SLOWLY)],
@@ -247,19 +246,19 @@ GROUPS = {
         ("log stall", robustness("log_stall", "--seconds", "60"), one, RELEASE),
     ],
 }
-ALL = ["lint", "debug", "unit", "fuzz-short", "live", "cli", "browser", "interop", "distributed", "contract",
-       "clients-generated", "clients", "examples", "release", "hardening", "footprint", "robustness"]
+ALL = ["lint", "debug", "unit", "unit-client", "fuzz-short", "live", "cli", "browser", "interop", "distributed",
+       "contract", "clients-generated", "clients", "examples", "release", "hardening", "footprint", "robustness"]
 # What a group needs before it.
 BUILDS = {group: ["debug"] for group in (
-    "unit", "live", "delayed", "cli", "browser", "interop", "distributed", "fuzz", "fuzz-short", "contract",
-    "contract-full", "clients-generated", "clients", "conformance", "examples",
+    "unit", "unit-client", "live", "delayed", "cli", "browser", "interop", "distributed", "fuzz", "fuzz-short",
+    "contract", "contract-full", "clients-generated", "clients", "conformance", "examples",
 )} | {
     "hardening": ["release"], "footprint": ["release"], "robustness": ["debug", "release"], "sweep": ["debug"],
     "soak": ["debug", "release"], "upgrade": ["release"],
 }
 # Real programs and browsers beside clocks: a machine that stalls for a second fails one of two thousand. A step of
 # these is repeated once, and said to be unsteady when it passes then. What looks for races is never repeated.
-REPEATED = {"live", "delayed", "cli", "browser", "interop", "distributed", "clients"}
+REPEATED = {"unit-client", "live", "delayed", "cli", "browser", "interop", "distributed", "clients"}
 STEP_SECONDS = {"soak": 3600, "mutants": 3600, "sweep": 3600, "contract-full": 4 * 3600}
 
 
