@@ -167,6 +167,18 @@ class Others(OwnTest):
         self.assertEqual(self.ok("run", "a", "sh", "-c", "echo $LEASEHOLD_URL"), f"unix:{path}\n")
         self.assertEqual(self.services(), [])
 
+    def test_a_daemon_that_cannot_be_asked_is_waited_for_and_the_log_before_is_kept(self):
+        path = os.path.join(self.runtime, "elsewhere")
+        self.serve("--unix", path)
+        os.unlink(path)
+        log = os.path.join(self.runtime, "leasehold", "service.log")
+        os.makedirs(os.path.dirname(log), 0o700)
+        with open(log, "w", encoding="utf-8") as file:
+            file.write("the service of before\n")
+        self.assertEqual(self.cli("acquire", "-n", "a").returncode, 69)
+        with open(log + ".1", encoding="utf-8") as file:
+            self.assertEqual(file.read(), "the service of before\n")
+
     def test_the_systems_daemon_is_used(self):
         os.mkdir(os.path.join(self.runtime, "x"))
         subprocess.run(["nsenter", "-t", str(self.host.pid), "-m", "mkdir", "/run/leasehold"], check=True)

@@ -130,6 +130,13 @@ class Surroundings(CliTest):
         result = self.cli("run", self.key(), "--", sys.executable, "-c", script)
         self.assertEqual(result.stdout, "True set() []\n")
 
+    def test_it_sees_the_end_of_its_command_where_its_parent_blocked_the_signal_of_that(self):
+        blocked = lambda: signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])  # noqa: E731
+        # It would see it at the next renewal.
+        result = subprocess.run([PROGRAM, "run", "--ttl", "60s", self.key(), "--", "true"], env=self.environment(),
+                                preexec_fn=blocked, check=False, timeout=10)
+        self.assertEqual(result.returncode, 0)
+
     def test_an_ignored_signal_stays_ignored(self):
         script = f"trap '' HUP; {PROGRAM} run {self.key()} -- grep SigIgn /proc/self/status"
         result = subprocess.run(["sh", "-c", script], capture_output=True, text=True, env=self.environment(),

@@ -1,10 +1,13 @@
 """What the daemon writes to standard error."""
 
+import datetime
 import json
 import os
 import re
 import subprocess
+import time
 import unittest
+import unittest.mock
 
 import harness
 from delays import soon
@@ -50,6 +53,14 @@ class Journal(unittest.TestCase):
             match = re.match(r"^<([2-7])>(\{.*\})$", line)
             self.assertTrue(match, line)
             self.assertEqual(int(match[1]), priorities[json.loads(match[2])["level"]], line)
+
+    def test_the_time_is_that_of_the_answers_also_where_the_zone_counts_leap_seconds(self):
+        if not os.path.exists("/usr/share/zoneinfo/right/UTC"):
+            self.skipTest("there are no zones with leap seconds")
+        with unittest.mock.patch.dict(os.environ, TZ="right/UTC"):
+            line = self.lines(stream=self.other)[-1]
+        told = datetime.datetime.fromisoformat(line.split()[0].replace("Z", "+00:00"))
+        self.assertLess(abs(told.timestamp() - time.time()), 10, line)
 
     def test_another_file_than_the_journal_gets_no_priority(self):
         for line in self.lines(stream=self.other):

@@ -216,6 +216,14 @@ class Files(unittest.TestCase):
         os.remove(server.token_file)
         self.assertIn("No such file", self.refused(server))
 
+    def test_lines_may_end_as_on_windows(self):
+        server = self.server()
+        lines = [access.make_token(name, "--role", "lock") for name in ("a", "b")]
+        server.write_tokens("# one\r\n" + "".join(f"{line}\r\n" for _, line in lines))
+        server.start()
+        for secret, _ in lines:
+            self.assertEqual(access.TokenClient(server.port, secret).get("/locks").status, 200)
+
     def test_sighup_reads_it_again_or_keeps_what_it_had(self):
         server = self.server().start()
         old, new = server.with_token("lock"), access.make_token("new", "--role", "lock")

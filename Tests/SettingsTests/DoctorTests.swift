@@ -52,6 +52,7 @@ import Testing
 
   @Test(arguments: [
     ("unix:/run/leasehold/leasehold.sock", true), ("http://localhost:31818", true), ("http://127.0.0.1:31818", true),
+    ("http://127.1:31818", true),
     ("https://[::1]:31818", true), ("https://locks.example.org:31818", false), ("http://10.1.2.3:31818", false),
   ])
   func onlyTheNamespaceOfThisHostIsCompared(_ url: String, _ isHere: Bool) throws {

@@ -68,7 +68,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ["a"], ["a", "b", "--ttl", "1s"], ["--ttl", "1s", "--ttl=2m", "a"], ["--note", "=", "a"], ["--note=--json", "a"],
+    ["a"], ["a", "b", "--ttl", "1s"], ["--note", "=", "a"], ["--note=--json", "a"],
     ["--slots", "a,b", "--slot=a", "a"], ["--quiet", "--quiet", "a"], ["help"], ["run"], ["a=b"],
     ["é", "--owner", "ü"],
     ["-"], ["--take", "+5", "a"],
@@ -84,7 +84,7 @@ import Testing
     ["--nope", "a"], ["--=", "a"], ["--shared", "--exclusive", "a"], ["--shared", "--slots", "2", "a"],
     ["--no-wait", "--wait", "1s", "a"], ["--wait", "soon", "a"], ["--slots", "0", "a"], ["--slots=-1", "a"],
     ["--ttl", "", "a"], ["--take", "x", "a"], ["--take", "99999999999999999999", "a"],
-    ["--conflict-exit-code=256", "a"],
+    ["--conflict-exit-code=256", "a"], ["--take", "x", "--take", "1", "a"], ["--ttl", "1s", "--ttl=2m", "a"],
     ["--at-least", "1", "2", ""], ["--exec", "--ttl", "1s", "a"], ["--generate-completion-script", "bash"],
   ])
   func whatIsRareOrWrongIsLeftToTheParser(words: [String]) throws {

@@ -43,12 +43,14 @@ final class TokenStore: Sendable {
     }
     var tokens: [UInt64: [Token]] = [:]
     var lines: [String: Int] = [:]
-    for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+    // To Swift, a CR and the LF behind it are one character.
+    let all = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
+    for (index, line) in all.enumerated() {
       let number = index + 1
       guard let first = line.first(where: { !$0.isWhitespace }), first != "#" else { continue }
       let read: TokenLine
       do {
-        read = try TokenLine(line.last == "\r" ? line.dropLast() : line)
+        read = try TokenLine(line)
       } catch {
         throw SecretFileError(description: "'\(path)', line \(number): \(error)")
       }

@@ -51,7 +51,9 @@ extension Call {
     // Of bytes: a comma with an accent behind it parts two names, too.
     let names = text.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
     let isJSON = text.utf8.first == UInt8(ascii: "\n")
-    let elements = isJSON ? JSON(Array(text.utf8))?.elements ?? [] : names.map { .string("\(Substring($0))") }
+    guard let elements = isJSON ? JSON(Array(text.utf8))?.elements : names.map({ .string("\(Substring($0))") }) else {
+      throw .invalid(.want, text, "must be names of locks with commas between, or in JSON a list")
+    }
     guard !text.isEmpty, (1...Limits.wants).contains(elements.count) else {
       throw .outOfRange(.want, "\(text.isEmpty ? 0 : elements.count)", 1, Limits.wants)
     }

@@ -44,8 +44,8 @@ struct QuickWords {
         guard let next = rest.popFirst(), !next.hasPrefix("-") else { return nil }
         value = next
       }
-      // Of an option that is given twice the last counts, if both are of one kind.
-      if let before = options.updateValue(value, forKey: name), before.isEmpty != value.isEmpty { return nil }
+      // Of an option that is given twice the last value counts, and the parser checks both.
+      if let before = options.updateValue(value, forKey: name), !(before.isEmpty && value.isEmpty) { return nil }
     }
     if others.contains("") { return nil }
   }

@@ -79,7 +79,8 @@ struct ServiceCheck {
 
   /// Returns true when an address can only be of this host.
   static func isHere(_ address: ServiceAddress) -> Bool {
-    address.hostAndPort.map { ServeOptions.isLoopback($0.host) } ?? true
+    // The resolver, which a command asks, knows 127.1 too.
+    address.hostAndPort.map { ServeOptions.isLoopback($0.host) || $0.host.hasPrefix("127.") } ?? true
   }
 
   /// - Parameters:

@@ -53,13 +53,17 @@ struct OwnService: Sendable {
     guard turn >= 0 else { throw failure("\(folder.path)/start.lock: \(String(cString: strerror(errno)))") }
     // What the lock is on is closed with it.
     defer { close(turn) }
+    // One for all launches, so that the log of the service that ends stays the one before.
+    var log: Int32 = -1
+    defer { if log >= 0 { close(log) } }
     while !folder.answers {
       if flock(turn, LOCK_EX | LOCK_NB) == 0 {
         if folder.answers { return }
-        if try launch(before: deadline, whileOthersEnd: ending) { return }
+        if log < 0 { log = try openLog() }
+        if try launch(to: log, before: deadline, whileOthersEnd: ending) { return }
       }
       guard HostClock.monotonic() < deadline else { throw failure("another command is at it, and it does not answer") }
-      poll(nil, 0, 2)
+      poll(nil, 0, log < 0 ? 2 : 20)
     }
   }
 
@@ -68,9 +72,9 @@ struct OwnService: Sendable {
 
   /// Starts it; says whether it, or a daemon elsewhere, takes connections; one that has been idle may have ended, or be
   /// ending.
-  private func launch(before deadline: Int64, whileOthersEnd ending: Int64) throws(Failure) -> Bool {
-    let log = try openLog()
-    defer { close(log) }
+  private func launch(
+    to log: Int32, before deadline: Int64, whileOthersEnd ending: Int64
+  ) throws(Failure) -> Bool {
     let helper = csupervise_detach(arguments, Self.environment, log, Self.logBytes)
     guard helper > 0 else { throw failure(String(cString: strerror(errno))) }
     var status: Int32 = 0

@@ -36,6 +36,11 @@ final class Supervisor {
       throw Failure("signals cannot be caught: \(errorText(errno))", .cannotCreate)
     }
     self.signals = signals
+    // A parent may have left it blocked: then neither the end of the command nor a lost lease would wake us.
+    var endOfChild = sigset_t()
+    sigemptyset(&endOfChild)
+    sigaddset(&endOfChild, SIGCHLD)
+    pthread_sigmask(SIG_UNBLOCK, &endOfChild, nil)
     terminal = isatty(STDIN_FILENO) == 1 ? STDIN_FILENO : -1
   }
 
