@@ -37,19 +37,24 @@ extension EntryValue {
     let json = JSON(stored) ?? .null
     let mark = json["mark"].string.flatMap { UInt64($0, radix: 16) } ?? 0
     let units = json["u"].int.flatMap { (0...Int64(Int32.max)).contains($0) ? Int($0) : nil } ?? Int(Int32.max)
-    self.init(units: units, ttl: json["ttl"].int ?? 0, mark: mark)
-    (cooldown, at, waited) = (json["cd"].int ?? 0, json["at"].int ?? 0, json["w"].int ?? 0)
+    self.init(units: units, ttl: json["ttl"].span, mark: mark)
+    (cooldown, at, waited) = (json["cd"].span, json["at"].int ?? 0, json["w"].span)
     isBound = json["b"].bool ?? false
     session = json["s"].string.flatMap { Int64($0) } ?? 0
     (retry, owner, peer) = (json["h"].string, json["o"].string, json["p"].string)
     locks = json["k"].elements.compactMap(\.string)
     isShared = json["m"].string == "s"
-    count = json["n"].int.flatMap { Int(exactly: $0) } ?? 1
+    count = json["n"].int.map { Int(min(max(1, $0), Int64(Int32.max))) } ?? 1
     ref = json["ref"].string ?? ""
     shrinksTo = json["to"].int.flatMap { Int(exactly: $0) }
     // Whatever it says: it has ended.
     if json["end"] != .null { end = EndValue(json["end"]) }
   }
+}
+
+extension JSON {
+  /// Milliseconds, clamped to what any service grants: another program may have written anything.
+  fileprivate var span: Int64 { min(max(0, int ?? 0), 62 * 24 * 3_600_000) }
 }
 
 extension EndValue {
@@ -66,7 +71,7 @@ extension EndValue {
     self.init(reason: json["reason"].string ?? "", by: json["by"].string, at: json["at"].int ?? 0)
     (note, lock, ref) = (json["note"].string, json["lock"].string ?? "", json["ref"].string ?? "")
     locks = json["k"].elements.compactMap(\.string)
-    grace = json["grace"].int ?? 0
+    grace = json["grace"].span
     mark = json["mark"].string.flatMap { UInt64($0, radix: 16) } ?? 0
   }
 

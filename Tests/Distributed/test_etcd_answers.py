@@ -1,7 +1,9 @@
 """What a service on etcd says of itself and of its locks, beside what it grants: two services on one etcd."""
 
+import base64
 import collections
 import concurrent.futures
+import json
 import os
 import signal
 import socket
@@ -42,6 +44,25 @@ class EtcdAnswers(TwoServices):
             sockets.append(sock)
         answers = [sock.makefile("rb").readline().split()[1] for sock in sockets]
         self.assertEqual(collections.Counter(answers), {b"201": 200})
+
+    def test_one_lock_twice_in_a_request_is_refused(self):
+        for mode in ("exclusive", "shared"):
+            body = {"want": [{"key": key, "mode": mode} for key in ("twice", "other", "twice")], "ttl": "5s"}
+            status, problem = call(self.a.port, "POST", "/leases", {"Content-Type": "application/json"}, body=body)
+            self.assertEqual((status, problem["code"]), (422, "same-lock-twice"), problem)
+        self.assertEqual(self.b.post("/locks/twice/acquire?ttl=5s")[0], 201)
+
+    def test_what_another_program_wrote_ends_no_service(self):
+        entry = {"u": 1_000_000, "m": "x", "n": 1, "ref": "0123456789", "at": 1, "mark": "1", "o": "odd"}
+        for spans in ({"ttl": 2**63 - 1, "cd": 1}, {"ttl": 30_000, "cd": -100_000}):
+            for end in ("DELETE /leases?owner=odd", "POST /leases/0123456789/break?after=1s"):
+                for key, value in (("c/odd", {"k": "rw"}), ("x/n", ["odd"]), ("a/n", {}), ("q/odd/n", entry | spans)):
+                    texts = {"key": "/lh/1/" + key, "value": json.dumps(value)}
+                    self.etcd.post("/v3/kv/put", {
+                        name: base64.b64encode(text.encode()).decode() for name, text in texts.items()})
+                eventually(lambda: call(self.a.port, "GET", "/locks/odd")[1].get("held"), "it has heard of it")
+                status, answer = call(self.a.port, *end.split())
+                self.assertEqual(status, 200, answer)
 
     def test_who_gave_up_waiting_does_not_count_and_lists_tell_how_long_others_wait(self):
         self.a.post("/locks/patient/acquire?ttl=30s")

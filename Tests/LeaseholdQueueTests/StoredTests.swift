@@ -75,6 +75,16 @@ struct StoredTests {
     #expect(!queue.hasRoom(for: 1, as: .readersWriter))
   }
 
+  @Test("of spans and counts that no service writes is clamped", arguments: [Int64.min, -100_000, .max])
+  func absurd(_ number: Int64) {
+    let value = EntryValue(
+      stored: Array(#"{"u":1,"ttl":\#(number),"cd":\#(number),"w":\#(number),"n":\#(number)}"#.utf8))
+    let span: Int64 = number < 0 ? 0 : 62 * 24 * 3_600_000
+    #expect((value.ttl, value.cooldown, value.waited) == (span, span, span))
+    #expect(value.count == (number < 0 ? 1 : Int(Int32.max)))
+    #expect(EndValue(stored: Array(#"{"grace":\#(number)}"#.utf8)).grace == span)
+  }
+
   @Test("of ends and kinds comes back")
   func endsAndKinds() {
     var end = EndValue(reason: "withdrawn", at: 9)

@@ -16,10 +16,14 @@ extension EtcdLockService {
 
   /// Refuses what this engine does not have.
   ///
-  /// - Throws: `not-supported`, `count-exceeds-limit`.
+  /// - Throws: `not-supported`, `count-exceeds-limit`, `same-lock-twice`.
   func check(_ request: AcquireRequest) throws(LeaseholdError) {
-    for want in request.wants {
+    for (index, want) in request.wants.enumerated() {
       try checkPlain(want.lock)
+      // A lease has one place in a lock's queue.
+      if request.wants[..<index].contains(where: { $0.lock.key == want.lock.key }) {
+        throw .sameLockTwice(want.lock.key, want.lock.key, "which a lease on etcd has once")
+      }
       let limit = want.limit ?? 1
       guard want.count <= limit else { throw .countExceeds(want.count, limit) }
     }

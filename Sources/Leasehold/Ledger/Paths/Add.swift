@@ -49,12 +49,12 @@ extension Ledger {
       guard let part = parts.first else { continue }
       let (units, slots) = parts.reduce((0, UInt64(0))) { ($0.0 + $1.units, $0.1 | $1.slots) }
       guard units == want.share.units, part.mode == want.share.mode, want.share.slots & ~slots == 0 else {
-        throw Self.sameLockTwice(part.key, wants[want.wants[0]].key, "as the lease has it already, in another form")
+        throw .sameLockTwice(part.key, wants[want.wants[0]].key, "as the lease has it already, in another form")
       }
       known += 1
     }
     guard known == 0 || known == wanted.count else {
-      throw Self.sameLockTwice(lease.key, wants[0].key, "as the lease has some of what is wanted, and not all")
+      throw .sameLockTwice(lease.key, wants[0].key, "as the lease has some of what is wanted, and not all")
     }
     return known > 0
   }

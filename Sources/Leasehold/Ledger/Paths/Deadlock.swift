@@ -181,9 +181,11 @@ extension Ledger {
     ]
     return .deadlock(circle, told: confinement)
   }
+}
 
+extension LeaseholdError {
   /// The error of a request that wants one of its locks, perhaps under two names, more often than can be.
-  static func sameLockTwice(_ first: LockKey, _ second: LockKey, _ why: String) -> LeaseholdError {
+  public static func sameLockTwice(_ first: LockKey, _ second: LockKey, _ why: String) -> LeaseholdError {
     LeaseholdError(
       .sameLockTwice,
       first == second
@@ -191,9 +193,7 @@ extension Ledger {
         : "Locks '\(first)' and '\(second)' are one semaphore, which the request wants twice, \(why); ask for one.",
       facts: [("keys", .texts([first.text, second.text]))])
   }
-}
 
-extension LeaseholdError {
   /// That waiting would never end.
   ///
   /// - Parameter confinement: What the caller may know of: it hears of no lock, lease or owner outside it.

@@ -86,7 +86,7 @@ extension Ledger {
     for (index, request) in wants.enumerated() {
       // An idle lock becomes of the kind that is asked for: of two kinds each would undo the other.
       if let other = wants[..<index].first(where: { $0.limit != request.limit && $0.key.means(request.key) }) {
-        throw Self.sameLockTwice(other.key, request.key, "with different limits")
+        throw .sameLockTwice(other.key, request.key, "with different limits")
       }
       let lock = try findOrMakeLock(request, at: moment)
       guard !lock.isDamaged else { throw Self.damaged(lock) }
@@ -97,10 +97,10 @@ extension Ledger {
       }
       let before = wants[wanted[known].wants[0]]
       if lock.kind == .readersWriter, share.mode == .exclusive || wanted[known].share.mode == .exclusive {
-        throw Self.sameLockTwice(before.key, request.key, "not only to read, so it would wait for itself")
+        throw .sameLockTwice(before.key, request.key, "not only to read, so it would wait for itself")
       }
       if wanted[known].share.slots & share.slots != 0 {
-        throw Self.sameLockTwice(before.key, request.key, "the same slot of it twice")
+        throw .sameLockTwice(before.key, request.key, "the same slot of it twice")
       }
       wanted[known].wants.append(index)
       wanted[known].share.units += share.units
@@ -108,7 +108,7 @@ extension Ledger {
       if lock.kind != .readersWriter, let unitsMax = lock.unitsMax(for: request.limit),
         wanted[known].share.units > unitsMax
       {
-        throw Self.sameLockTwice(before.key, request.key, "\(wanted[known].share.units) of its \(unitsMax) slots")
+        throw .sameLockTwice(before.key, request.key, "\(wanted[known].share.units) of its \(unitsMax) slots")
       }
     }
     return wanted

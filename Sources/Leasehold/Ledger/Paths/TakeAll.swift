@@ -127,7 +127,7 @@ extension Ledger {
         if case .refused(let error) = obstacle, error.code == .countExceedsLimit, wanted[0].wants.count > 1 {
           // No single want is too large: what is put into force, and so the limit, is known only now.
           let keys = wanted[0].wants.map { wants[$0].key }
-          return (.refused(Self.sameLockTwice(keys[0], keys[1], "more of its slots than its limit")), lock)
+          return (.refused(.sameLockTwice(keys[0], keys[1], "more of its slots than its limit")), lock)
         }
         return (obstacle.asOfSeveral(wants[0]), lock)
       }
