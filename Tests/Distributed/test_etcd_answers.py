@@ -54,7 +54,8 @@ class EtcdAnswers(TwoServices):
 
     def test_what_another_program_wrote_ends_no_service(self):
         entry = {"u": 1_000_000, "m": "x", "n": 1, "ref": "0123456789", "at": 1, "mark": "1", "o": "odd"}
-        for spans in ({"ttl": 2**63 - 1, "cd": 1}, {"ttl": 30_000, "cd": -100_000}):
+        absurd = ({"ttl": 2**63 - 1, "cd": 1}, {"ttl": 30_000, "cd": -100_000}, {"ttl": 5000, "at": 9_300_000_000_000})
+        for spans in absurd:
             for end in ("DELETE /leases?owner=odd", "POST /leases/0123456789/break?after=1s"):
                 for key, value in (("c/odd", {"k": "rw"}), ("x/n", ["odd"]), ("a/n", {}), ("q/odd/n", entry | spans)):
                     texts = {"key": "/lh/1/" + key, "value": json.dumps(value)}

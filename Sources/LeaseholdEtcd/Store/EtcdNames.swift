@@ -44,7 +44,8 @@ enum EtcdNames {
 extension MonotonicInstant {
   /// The instant of milliseconds of the wall clock, which is never ahead.
   init(wall: Int64) {
-    let nanoseconds = wall.multipliedReportingOverflow(by: 1_000_000).partialValue - HostClock.wallOffset()
+    // Another program may have written anything.
+    let nanoseconds = min(max(0, wall), .max / 1_000_000) * 1_000_000 - HostClock.wallOffset()
     self.init(nanoseconds: min(nanoseconds, HostClock.monotonic()))
   }
 }
